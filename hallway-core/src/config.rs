@@ -1,0 +1,134 @@
+//! The hub's limits: each with its unit, its default and the reason for it.
+
+use std::time::Duration;
+
+use crate::error::ConfigError;
+
+/// What a hub allows. Checked once, by [`Hub::spawn`](crate::Hub::spawn).
+///
+/// ```
+/// let mut config = hallway_core::Config::default();
+/// config.history = 20;
+/// assert!(config.validate().is_ok());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Chat messages a room keeps and replays to a joiner. Default 100; 0 replays nothing.
+    ///
+    /// Worst case in memory: `history × max_message_bytes` for every room that has members.
+    pub history: usize,
+
+    /// Rooms that exist at the same time. Default 10,000.
+    ///
+    /// When a new one would exceed it, the room that has been empty the longest is forgotten to make place; when
+    /// none is empty the join is refused.
+    pub max_rooms: usize,
+
+    /// Members of one room at the same time. Default 100,000.
+    pub max_members_per_room: usize,
+
+    /// Characters (Unicode scalar values) of a name; a longer one is cut. Default 64, as in the protocol.
+    pub max_name_chars: usize,
+
+    /// Bytes of one chat message in UTF-8. Default 65,536.
+    pub max_message_bytes: usize,
+
+    /// The shortest time between two counts of one room. Default 100 ms; zero sends every one at once.
+    pub count_interval: Duration,
+
+    /// What a room may spend in one second on telling its members who joined and left, in frames:
+    /// announcements × members. What exceeds it is summed up when the second ends. Default 100,000.
+    pub announcement_frames_per_second: u64,
+
+    /// Bytes of events that a room holds for members who have not read them yet. Default 4 MiB.
+    ///
+    /// A member that falls further behind loses the oldest and is told how many. What every member has read is
+    /// freed at once, so a room whose members keep up holds next to nothing.
+    pub feed_bytes: usize,
+
+    /// Bytes of commands that may wait for the hub, all rooms together. Default 1 MiB.
+    ///
+    /// Whoever posts or joins while it is full waits for its turn, in the order of asking.
+    pub mailbox_bytes: usize,
+
+    /// Bytes of history kept for rooms that nobody is in, all of them together. Default 64 MiB.
+    ///
+    /// Beyond it the room that has been empty the longest is forgotten first.
+    pub idle_history_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            history: 100,
+            max_rooms: 10_000,
+            max_members_per_room: 100_000,
+            max_name_chars: 64,
+            max_message_bytes: 64 << 10,
+            count_interval: Duration::from_millis(100),
+            announcement_frames_per_second: 100_000,
+            feed_bytes: 4 << 20,
+            mailbox_bytes: 1 << 20,
+            idle_history_bytes: 64 << 20,
+        }
+    }
+}
+
+impl Config {
+    /// Whether a hub can run with these limits; the error names the first that cannot be.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let millis = usize::try_from(self.count_interval.as_millis()).unwrap_or(usize::MAX);
+        // One message and its name must fit, or a member could never be shown it and a post would wait for ever.
+        let largest = self.max_message_bytes.saturating_add(SMALLEST_SLACK);
+
+        in_range("history", "messages", self.history, 0, 1_000_000)?;
+        in_range("max_rooms", "rooms", self.max_rooms, 1, 10_000_000)?;
+        in_range("max_members_per_room", "members", self.max_members_per_room, 1, 10_000_000)?;
+        in_range("max_name_chars", "characters", self.max_name_chars, 1, 1_024)?;
+        in_range("max_message_bytes", "bytes", self.max_message_bytes, 1, 16 << 20)?;
+        in_range("count_interval", "milliseconds", millis, 0, 60_000)?;
+        in_range("feed_bytes", "bytes", self.feed_bytes, largest, 1 << 30)?;
+        in_range("mailbox_bytes", "bytes", self.mailbox_bytes, largest, 1 << 30)
+    }
+}
+
+/// Room for what is counted beside a message's text: the longest name in UTF-8 and the bookkeeping of a slot.
+const SMALLEST_SLACK: usize = 8 << 10;
+
+fn in_range(
+    option: &'static str,
+    unit: &'static str,
+    value: usize,
+    min: usize,
+    max: usize,
+) -> Result<(), ConfigError> {
+    if (min..=max).contains(&value) {
+        Ok(())
+    } else {
+        Err(ConfigError::OutOfRange { option, unit, value, min, max })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_limits_are_valid() {
+        assert_eq!(Config::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_limit_out_of_range_is_named_with_its_value_and_what_is_allowed() {
+        let config = Config { max_rooms: 0, ..Config::default() };
+        let error = config.validate().unwrap_err();
+        assert_eq!(error.to_string(), "max_rooms is 0 rooms, allowed are 1 to 10000000");
+    }
+
+    #[test]
+    fn a_feed_that_could_not_hold_one_message_is_refused() {
+        let config = Config { feed_bytes: Config::default().max_message_bytes, ..Config::default() };
+        assert!(matches!(config.validate(), Err(ConfigError::OutOfRange { option: "feed_bytes", .. })));
+    }
+}

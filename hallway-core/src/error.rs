@@ -1,0 +1,115 @@
+//! One enum for each operation that can fail.
+
+use thiserror::Error;
+
+/// A [`Config`](crate::Config) that no hub can run with.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A limit is outside of what is possible.
+    #[error("{option} is {value} {unit}, allowed are {min} to {max}")]
+    OutOfRange {
+        /// The field's name.
+        option: &'static str,
+        /// What the figures count.
+        unit: &'static str,
+        /// What was asked for.
+        value: usize,
+        /// The smallest possible value.
+        min: usize,
+        /// The largest possible value.
+        max: usize,
+    },
+}
+
+/// A text that is no room's name.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RoomNameError {
+    /// Nothing was given.
+    #[error("a room name must have at least 1 character")]
+    Empty,
+    /// More characters than a name may have.
+    #[error("a room name of {chars} characters exceeds the limit of {max}")]
+    TooLong {
+        /// How many characters (Unicode scalar values) it has.
+        chars: usize,
+        /// How many it may have.
+        max: usize,
+    },
+    /// A character outside of the alphabet.
+    #[error("a room name may hold a-z A-Z 0-9 . _ - only, its character number {position} is another")]
+    BadCharacter {
+        /// Where the first such character stands, counted from 1.
+        position: usize,
+    },
+}
+
+/// A join that did not happen.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum JoinError {
+    /// The room has as many members as it may have.
+    #[error("the room is full: it has its {max} members")]
+    RoomFull {
+        /// The limit, in members.
+        max: usize,
+    },
+    /// The room would be a new one, and there are as many as there may be, all with members.
+    #[error("no new room can be made: there are {max} rooms with members")]
+    TooManyRooms {
+        /// The limit, in rooms.
+        max: usize,
+    },
+    /// The hub was shut down.
+    #[error("the hub has shut down")]
+    Closed,
+}
+
+/// A message that was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PostError {
+    /// There is no text, or white space alone.
+    #[error("a message must not be empty")]
+    Empty,
+    /// The text is longer than the hub accepts.
+    #[error("a message of {len} bytes exceeds the limit of {max} bytes")]
+    TooLong {
+        /// The text's length in bytes of UTF-8.
+        len: usize,
+        /// The limit in bytes.
+        max: usize,
+    },
+    /// The hub was shut down.
+    #[error("the hub has shut down")]
+    Closed,
+}
+
+/// A question that the hub could not answer, because it was shut down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the hub has shut down")]
+pub struct Closed;
+
+/// Why [`recv`](crate::MemberReceiver::recv) brought no event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum RecvError {
+    /// The member read too slowly: this many chat messages are lost to it. The next call goes on with the oldest
+    /// event that is still there.
+    #[error("{0} messages were missed")]
+    Missed(u64),
+    /// The hub was shut down and everything it said before has been read.
+    #[error("the hub has shut down")]
+    Closed,
+}
+
+/// Why [`try_recv`](crate::MemberReceiver::try_recv) brought no event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum TryRecvError {
+    /// Everything said so far has been read.
+    #[error("nothing new was said")]
+    Empty,
+    /// As [`RecvError::Missed`].
+    #[error("{0} messages were missed")]
+    Missed(u64),
+    /// As [`RecvError::Closed`].
+    #[error("the hub has shut down")]
+    Closed,
+}
