@@ -1,0 +1,76 @@
+//! A chat hub to embed: rooms, members, the last messages, and one ordered feed for each room. No socket, no file, and
+//! no clock but the one you hand in.
+//!
+//! ```
+//! use hallway_core::{Config, Event, Hub, RoomName, SystemClock};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let hub = Hub::spawn(Config::default(), SystemClock)?;
+//! let room: RoomName = "lobby".parse()?;
+//! let alice = hub.join(&room, "alice").await?;
+//! alice.post("Hello!").await?;
+//!
+//! // Whoever comes later is shown what was said before, then what is said from there on.
+//! let mut bob = hub.join(&room, "bob").await?;
+//! let Event::Chat(chat) = bob.recv().await? else { panic!("the history comes first") };
+//! assert_eq!((&*chat.username, &*chat.text), ("alice", "Hello!"));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Guarantees
+//!
+//! **Order.** Every room has one order of events. All its members receive them in this order, and the history is a
+//! piece of it. A member's own posts keep the order in which its calls to [`post`](MemberSender::post) returned.
+//!
+//! **Joining** is one step. Where the replayed history ends the live events begin: none is missing, none comes twice.
+//!
+//! **Leaving** is dropping the [`Member`], or both of its halves, by whatever path: a return, a panic, a task aborted.
+//! The room is told once.
+//!
+//! **Names** are the hub's. A member posts under the name it was given at its join, and there is no way to post under
+//! another.
+//!
+//! **A slow receiver** costs nobody else anything: the hub never waits for one. It loses the oldest of what it has
+//! not read when that exceeds [`Config::feed_bytes`], is told how many chat messages those were
+//! ([`RecvError::Missed`]), and goes on with what is there. The newest count is not lost to it.
+//!
+//! **A fast sender** waits in [`post`](MemberSender::post) while the hub's mailbox is full. What `post` has accepted
+//! is in the room's order for good.
+//!
+//! **Shutdown.** What was accepted before [`Hub::shutdown`] is delivered, then every receiver gets
+//! [`RecvError::Closed`], and every call on a handle an error. [`Hub::closed`] waits for it.
+//!
+//! **Memory** is bounded by [`Config`]: each of its fields gives its unit and what happens at the limit. History is
+//! in memory alone: it is lost with the hub, and with a room that is forgotten. A room is forgotten when its last
+//! member leaves and nothing was said in it; one with history is kept until [`Config::idle_history_bytes`] or
+//! [`Config::max_rooms`] needs the place, the one that has been empty the longest first.
+
+mod announce;
+mod clock;
+mod config;
+mod error;
+mod event;
+mod feed;
+mod history;
+mod hub;
+mod invisible;
+mod mailbox;
+mod member;
+mod message;
+mod name;
+mod room;
+mod room_name;
+mod rooms;
+mod task;
+
+pub use clock::{Clock, SystemClock};
+pub use config::Config;
+pub use error::{Closed, ConfigError, JoinError, PostError, RecvError, RoomNameError, TryRecvError};
+pub use event::{Chat, Event};
+pub use history::History;
+pub use hub::Hub;
+pub use member::{Member, MemberReceiver, MemberSender};
+pub use message::Message;
+pub use room_name::RoomName;

@@ -1,0 +1,93 @@
+//! The queue of commands to the hub: bounded in bytes, in the order of sending, and never in the way of a leave.
+//!
+//! A bounded channel alone will not do. A member leaves when it is dropped, and a drop cannot wait for a place in a
+//! full queue; if it did, a storm of leavers would stand still. So the queue itself takes everything, and what
+//! bounds it are permits, one a byte: whoever posts or joins waits for its bytes first. A leave needs none: there
+//! is at most one for each member.
+
+use std::sync::Arc;
+
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::error::Closed;
+
+/// Bytes a command takes in the queue.
+pub(crate) trait Cost {
+    fn cost(&self) -> usize;
+}
+
+/// Where commands are put; cloning it is cloning two counted pointers.
+#[derive(Debug)]
+pub(crate) struct Postbox<C> {
+    queue: mpsc::UnboundedSender<C>,
+    space: Arc<Semaphore>,
+    bytes: usize,
+}
+
+/// Where the hub takes them out.
+#[derive(Debug)]
+pub(crate) struct Inbox<C> {
+    queue: mpsc::UnboundedReceiver<C>,
+    space: Arc<Semaphore>,
+    bytes: usize,
+}
+
+/// A mailbox for `bytes` of commands; a single one larger than that counts as that large.
+pub(crate) fn mailbox<C: Cost>(bytes: usize) -> (Postbox<C>, Inbox<C>) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let space = Arc::new(Semaphore::new(bytes));
+    (Postbox { queue: sender, space: Arc::clone(&space), bytes }, Inbox { queue: receiver, space, bytes })
+}
+
+impl<C: Cost> Postbox<C> {
+    /// Waits for its place and puts the command there.
+    ///
+    /// Cancel safe: the command is in the queue if and only if this has returned `Ok`.
+    pub(crate) async fn send(&self, command: C) -> Result<(), Closed> {
+        let permits = self.space.acquire_many(permits(&command, self.bytes)).await.map_err(|_| Closed)?;
+        self.queue.send(command).map_err(|_| Closed)?;
+        // The hub gives them back when it has taken the command out.
+        permits.forget();
+        Ok(())
+    }
+
+    /// Puts the command there however full it is: for what is bounded by itself and must not wait.
+    pub(crate) fn send_unbounded(&self, command: C) -> Result<(), Closed> {
+        self.queue.send(command).map_err(|_| Closed)
+    }
+}
+
+impl<C> Clone for Postbox<C> {
+    fn clone(&self) -> Self {
+        Self { queue: self.queue.clone(), space: Arc::clone(&self.space), bytes: self.bytes }
+    }
+}
+
+impl<C: Cost> Inbox<C> {
+    /// Takes out up to `limit` commands as soon as there is one, and makes their places free again; none when no
+    /// postbox is left, or after [`close`](Self::close) when the queue is empty. Cancel safe.
+    pub(crate) async fn recv_many(&mut self, into: &mut Vec<C>, limit: usize) -> usize {
+        let count = self.queue.recv_many(into, limit).await;
+        let freed: u32 = into[into.len() - count..].iter().map(|command| permits(command, self.bytes)).sum();
+        self.space.add_permits(freed as usize);
+        count
+    }
+
+    /// Takes nothing more in. What is in the queue can still be taken out; senders that wait are refused.
+    pub(crate) fn close(&mut self) {
+        self.queue.close();
+        self.space.close();
+    }
+}
+
+impl<C> Drop for Inbox<C> {
+    fn drop(&mut self) {
+        // Senders that wait for space would wait for ever.
+        self.space.close();
+    }
+}
+
+/// The permits of one command, the same when it is sent and when it is taken out.
+fn permits(command: &impl Cost, bytes: usize) -> u32 {
+    u32::try_from(command.cost().min(bytes)).unwrap_or(u32::MAX)
+}
