@@ -1,0 +1,151 @@
+//! Every plain HTTP answer there is.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncWrite, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use super::{close::drain, head::HeadError};
+
+/// An HTTP answer that ends the connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// 200 with this text.
+    Text(&'static str),
+    /// 400, with what is wrong.
+    BadRequest(String),
+    /// 403: a page from elsewhere.
+    ForeignOrigin,
+    /// 404.
+    NotFound,
+    /// 405, with the methods there are.
+    MethodNotAllowed(&'static str),
+    /// 408: the head took too long.
+    Timeout,
+    /// 426: only a WebSocket handshake of version 13 is answered here (RFC 6455 section 4.4).
+    UpgradeRequired,
+    /// 431: the head is too large.
+    HeadTooLarge,
+    /// 503: as many connections as there may be.
+    TooManyConnections,
+    /// 503: the server is shutting down.
+    ShuttingDown,
+}
+
+impl Answer {
+    /// What a failed head is answered with; nothing where nobody is there to read it.
+    #[must_use]
+    pub fn to_head_error(error: &HeadError) -> Option<Self> {
+        match error {
+            HeadError::Malformed(_) => Some(Self::BadRequest(error.to_string())),
+            HeadError::TooLarge => Some(Self::HeadTooLarge),
+            HeadError::Closed | HeadError::Io(_) => None,
+        }
+    }
+
+    /// The status line's code and phrase.
+    fn status(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "200 OK",
+            Self::BadRequest(_) => "400 Bad Request",
+            Self::ForeignOrigin => "403 Forbidden",
+            Self::NotFound => "404 Not Found",
+            Self::MethodNotAllowed(_) => "405 Method Not Allowed",
+            Self::Timeout => "408 Request Timeout",
+            Self::UpgradeRequired => "426 Upgrade Required",
+            Self::HeadTooLarge => "431 Request Header Fields Too Large",
+            Self::TooManyConnections | Self::ShuttingDown => "503 Service Unavailable",
+        }
+    }
+
+    /// Further header lines, each with its end.
+    fn headers(&self) -> String {
+        match self {
+            Self::MethodNotAllowed(methods) => format!("Allow: {methods}\r\n"),
+            // RFC 9110 section 15.5.22 wants the protocol, RFC 6455 section 4.4 the version.
+            Self::UpgradeRequired => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n".to_owned(),
+            Self::TooManyConnections | Self::ShuttingDown => "Retry-After: 5\r\n".to_owned(),
+            Self::Text(_)
+            | Self::BadRequest(_)
+            | Self::ForeignOrigin
+            | Self::NotFound
+            | Self::Timeout
+            | Self::HeadTooLarge => String::new(),
+        }
+    }
+
+    /// What a person is told.
+    fn text(&self) -> String {
+        match self {
+            Self::Text(text) => (*text).to_owned(),
+            Self::BadRequest(reason) => reason.clone(),
+            Self::ForeignOrigin => "pages from this origin may not connect".to_owned(),
+            Self::NotFound => "there is nothing here".to_owned(),
+            Self::MethodNotAllowed(methods) => format!("allowed here: {methods}"),
+            Self::Timeout => "the request's head did not come in time".to_owned(),
+            Self::UpgradeRequired => "this is a WebSocket endpoint, of version 13".to_owned(),
+            Self::HeadTooLarge => HeadError::TooLarge.to_string(),
+            Self::TooManyConnections => "the server has as many connections as it may have".to_owned(),
+            Self::ShuttingDown => "the server is shutting down".to_owned(),
+        }
+    }
+
+    /// The answer's bytes; without the text where the request was for the head alone.
+    fn bytes(&self, head_only: bool) -> Vec<u8> {
+        let (status, headers, text) = (self.status(), self.headers(), self.text());
+        let connection = if headers.contains("Upgrade:") { "Upgrade, close" } else { "close" };
+        let length = text.len() + 1;
+        let mut bytes = format!(
+            "HTTP/1.1 {status}\r\nConnection: {connection}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+             Content-Length: {length}\r\n{headers}\r\n"
+        );
+        if !head_only {
+            bytes.push_str(&text);
+            bytes.push('\n');
+        }
+        bytes.into_bytes()
+    }
+
+    /// Sends it and closes, each step within `limit`. Who does not take it in this time does not get it.
+    pub async fn send(&self, mut stream: TcpStream, head_only: bool, limit: Duration) {
+        let bytes = self.bytes(head_only);
+        let sent = timeout(limit, write(&mut stream, &bytes)).await;
+        if matches!(sent, Ok(Ok(()))) {
+            drain(&mut stream, limit).await;
+        }
+    }
+}
+
+async fn write(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> std::io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.shutdown().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_says_how_long_it_is_and_that_the_connection_ends() {
+        let text = String::from_utf8(Answer::NotFound.bytes(false)).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 404 Not Found\r\n"));
+        assert!(head.contains("\r\nConnection: close\r\n"));
+        assert!(head.ends_with(&format!("\r\nContent-Length: {}", body.len())));
+    }
+
+    #[test]
+    fn an_answer_to_a_request_for_the_head_has_no_text() {
+        assert!(Answer::NotFound.bytes(true).ends_with(b"\r\n\r\n"));
+    }
+
+    #[test]
+    fn upgrade_required_names_the_protocol_and_its_version() {
+        let text = String::from_utf8(Answer::UpgradeRequired.bytes(false)).unwrap();
+        assert!(text.contains("\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"));
+        assert!(text.contains("\r\nConnection: Upgrade, close\r\n"));
+    }
+}

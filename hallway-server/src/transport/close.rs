@@ -1,0 +1,145 @@
+//! How a connection ends: every way there is, the close code of each, and the steps that bring it to the client.
+
+use std::time::Duration;
+
+use futures_util::SinkExt;
+use hallway_core::JoinError;
+use thiserror::Error;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    time::timeout,
+};
+use tokio_tungstenite::tungstenite::{
+    Bytes, Error, Message, Utf8Bytes,
+    protocol::{CloseFrame, frame::coding::CloseCode},
+};
+
+use super::upgrade::Socket;
+
+/// Why a connection is over. The text is for the log; it holds nothing that a client sent.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum End {
+    /// The client sent Close. Its code has been answered by the socket already.
+    #[error("the client closed")]
+    ClientClosed,
+    /// The connection broke: no Close can reach the client.
+    #[error("the connection broke")]
+    Vanished,
+    /// The client broke RFC 6455.
+    #[error("the client broke the WebSocket protocol")]
+    ProtocolViolation,
+    /// A binary message, where only text is spoken.
+    #[error("the client sent a binary message")]
+    Binary,
+    /// Text that is not UTF-8.
+    #[error("the client sent text that is not UTF-8")]
+    NotUtf8,
+    /// A message longer than the limit.
+    #[error("the client sent a message over the limit")]
+    TooLarge,
+    /// The client took no byte for too long.
+    #[error("the client took no byte for too long")]
+    Stalled,
+    /// The client said nothing for too long, not even an answer to pings.
+    #[error("the client was silent for too long")]
+    Silent,
+    /// The hub would not take the client in.
+    #[error("not let in: {0}")]
+    NotLetIn(JoinError),
+    /// The server is shutting down.
+    #[error("the server is shutting down")]
+    ShuttingDown,
+    /// A fault of the server's own.
+    #[error("an internal fault")]
+    Internal,
+}
+
+impl End {
+    /// The one place where close codes are chosen; nothing where no Close is to be sent.
+    fn close_frame(&self) -> Option<CloseFrame> {
+        let (code, reason) = match self {
+            Self::ClientClosed | Self::Vanished => return None,
+            Self::ShuttingDown | Self::NotLetIn(JoinError::Closed) => {
+                (CloseCode::Away, "the server is shutting down")
+            }
+            Self::ProtocolViolation => (CloseCode::Protocol, "a violation of RFC 6455"),
+            Self::Binary => (CloseCode::Unsupported, "binary messages are not understood here"),
+            Self::NotUtf8 => (CloseCode::Invalid, "a text is not UTF-8"),
+            Self::TooLarge => (CloseCode::Size, "a message is over the size limit"),
+            Self::Stalled => (CloseCode::Again, "no byte was taken for too long"),
+            Self::Silent => (CloseCode::Again, "nothing was heard for too long"),
+            Self::NotLetIn(JoinError::RoomFull { .. }) => (CloseCode::Again, "the room is full"),
+            Self::NotLetIn(JoinError::TooManyRooms { .. }) => {
+                (CloseCode::Again, "there is no place for a new room")
+            }
+            Self::Internal => (CloseCode::Error, "an internal fault"),
+        };
+        Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) })
+    }
+}
+
+/// What a client sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// A text message, whole.
+    Text(Utf8Bytes),
+    /// A binary message, whole.
+    Binary(Bytes),
+    /// A ping, which the socket answers by itself, or a pong.
+    Control,
+}
+
+/// Reads what a [`Socket`] yielded: a frame, or why there will be no further one.
+pub fn received(item: Option<Result<Message, Error>>) -> Result<Incoming, End> {
+    match item {
+        Some(Ok(Message::Text(text))) => Ok(Incoming::Text(text)),
+        Some(Ok(Message::Binary(bytes))) => Ok(Incoming::Binary(bytes)),
+        Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(Incoming::Control),
+        Some(Ok(Message::Close(_))) | None => Err(End::ClientClosed),
+        // Only made by whoever writes frames by hand.
+        Some(Ok(Message::Frame(_))) => Err(End::Internal),
+        Some(Err(error)) => Err(End::from(error)),
+    }
+}
+
+impl From<Error> for End {
+    fn from(error: Error) -> Self {
+        use tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake;
+        match error {
+            Error::ConnectionClosed | Error::AlreadyClosed => Self::ClientClosed,
+            Error::Io(_) | Error::Protocol(ResetWithoutClosingHandshake) => Self::Vanished,
+            Error::Protocol(_) | Error::AttackAttempt => Self::ProtocolViolation,
+            Error::Utf8(_) => Self::NotUtf8,
+            Error::Capacity(_) => Self::TooLarge,
+            Error::WriteBufferFull(_) => Self::Stalled,
+            // Of a client's side of the handshake, which is not ours.
+            Error::Tls(_) | Error::Url(_) | Error::Http(_) | Error::HttpFormat(_) => Self::Internal,
+        }
+    }
+}
+
+/// Closes a socket as its end demands, each of the two steps within `limit`: the Close is sent behind what is left to
+/// send, then this side is shut and what still comes is read, until the client shuts its own.
+pub async fn finish(mut socket: Socket, end: &End, limit: Duration) {
+    let sent = timeout(limit, async {
+        match end.close_frame() {
+            Some(frame) => socket.close(Some(frame)).await?,
+            // Sends the answer to a Close; nothing where the connection broke.
+            None => socket.flush().await?,
+        }
+        socket.get_mut().shutdown().await.map_err(Error::Io)
+    });
+    if matches!(sent.await, Ok(Ok(()))) && *end != End::Vanished {
+        drain(socket.get_mut(), limit).await;
+    }
+}
+
+/// Reads and forgets what still comes, until the other side shuts, up to a bound. A socket that is dropped with
+/// unread bytes is reset, and the reset can overtake what was sent last.
+pub(super) async fn drain(stream: &mut (impl AsyncRead + Unpin), limit: Duration) {
+    // Whether it ended by the other side, by the bound or by a failure: then it is over.
+    let _ = timeout(limit, tokio::io::copy(&mut stream.take(DRAINED_BYTES), &mut tokio::io::sink())).await;
+}
+
+/// Read after the end: twice what a usual receive buffer holds.
+const DRAINED_BYTES: u64 = 256 << 10;

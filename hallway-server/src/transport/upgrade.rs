@@ -1,0 +1,94 @@
+//! The WebSocket handshake (RFC 6455 section 4.2).
+
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        handshake::derive_accept_key,
+        protocol::{Role, WebSocketConfig},
+    },
+};
+
+use super::{answer::Answer, head::RequestHead, meter::Metered};
+
+/// A WebSocket of a server.
+pub type Socket = WebSocketStream<Metered<TcpStream>>;
+
+/// A request that may be upgraded.
+#[derive(Debug)]
+pub struct Handshake {
+    accept: String,
+}
+
+impl Handshake {
+    /// Checks whether the request is a WebSocket handshake; otherwise says what it is answered with.
+    pub fn check(head: &RequestHead) -> Result<Self, Answer> {
+        if head.method() != "GET" {
+            return Err(Answer::MethodNotAllowed("GET"));
+        }
+        if head.count("Host") != 1 {
+            return Err(bad("a request has one Host header (RFC 9112 section 3.2)"));
+        }
+        // Without `Connection: Upgrade` an `Upgrade` says nothing (RFC 9110 section 7.8).
+        if !head.has_token("Upgrade", "websocket") || !head.has_token("Connection", "upgrade") {
+            return Err(Answer::UpgradeRequired);
+        }
+        if !head.is_http_1_1() {
+            return Err(bad("a WebSocket handshake is of HTTP/1.1 (RFC 6455 section 4.1)"));
+        }
+        if head.header("Sec-WebSocket-Version") != Some("13") {
+            return Err(Answer::UpgradeRequired);
+        }
+        match head.header("Sec-WebSocket-Key") {
+            Some(key) if is_key(key) => Ok(Self { accept: derive_accept_key(key.as_bytes()) }),
+            _ => Err(bad("Sec-WebSocket-Key must be 16 bytes in base64, once (RFC 6455 section 4.1)")),
+        }
+    }
+}
+
+/// Answers the handshake and makes a socket of the connection. `rest` is what the client sent behind its request.
+///
+/// No subprotocol and no extension is accepted. Messages of more than `max_message_bytes`, all fragments together, end
+/// the socket as soon as their size is known.
+pub async fn upgrade(
+    mut stream: TcpStream,
+    handshake: Handshake,
+    rest: Vec<u8>,
+    max_message_bytes: usize,
+) -> std::io::Result<Socket> {
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Accept: {}\r\n\r\n",
+        handshake.accept
+    );
+    stream.write_all(answer.as_bytes()).await?;
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
+        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES.max(8 * max_message_bytes))
+        .max_message_size(Some(max_message_bytes))
+        .max_frame_size(Some(max_message_bytes));
+    let stream = Metered::new(stream);
+    Ok(WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(config)).await)
+}
+
+/// Read at once. Allocated for each connection from its start and zeroed before each read: the default of 128 KiB
+/// would be what an idle connection costs.
+const READ_BUFFER_BYTES: usize = 4 << 10;
+
+/// Gathered before a write, unless flushed earlier: a batch of some hundred short frames in one call to the kernel.
+const WRITE_BUFFER_BYTES: usize = 64 << 10;
+
+/// Where a full socket ends the gathering: the buffer above, and room for one event and a pong behind it.
+const MAX_WRITE_BUFFER_BYTES: usize = 1 << 20;
+
+fn bad(reason: &str) -> Answer {
+    Answer::BadRequest(reason.to_owned())
+}
+
+/// Whether this is the base64 form of 16 bytes: 22 characters, then two of padding.
+fn is_key(key: &str) -> bool {
+    key.len() == 24
+        && key.ends_with("==")
+        && key.bytes().take(22).all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+}
