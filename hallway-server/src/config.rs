@@ -1,0 +1,98 @@
+//! The server's limits: each with its unit, its default and the reason for it.
+
+use std::time::Duration;
+
+use hallway_core::ConfigError;
+
+use crate::origin::Origins;
+
+/// What the server allows beside what its [`Hub`](hallway_core::Hub) does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Connections at the same time, handshakes included. Default 50,000. One more is answered with 503.
+    pub max_connections: usize,
+
+    /// Chat messages a second that a connection may send in the long run. Default 50.
+    ///
+    /// Nothing that exceeds it is lost: the server reads no further until the connection is within its rate again.
+    pub rate: u32,
+
+    /// Chat messages that a connection may send at once after a pause. Default 200.
+    pub burst: u32,
+
+    /// Which web pages may connect. By default those of the server's own host and port.
+    pub origins: Origins,
+
+    /// From accepting a connection to the end of its request's head. Default 10 s.
+    pub handshake_timeout: Duration,
+
+    /// Silence of a client after which it is pinged, and pinged again. Default 25 s: below the 30 s after which
+    /// impatient proxies cut an idle connection.
+    pub ping_after: Duration,
+
+    /// Silence of a client after which it is dropped although it was pinged. Default 60 s.
+    pub silence_timeout: Duration,
+
+    /// For how long a client may take no byte while there is something for it. Default 30 s.
+    pub stall_timeout: Duration,
+
+    /// For how long each step of closing a connection may take: sending what is left, then waiting for the client
+    /// to close its side. Default 1 s.
+    pub close_timeout: Duration,
+
+    /// For how long a client may take what was said before a shutdown, until it is closed without. Default 2 s.
+    pub shutdown_grace: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_connections: 50_000,
+            rate: 50,
+            burst: 200,
+            origins: Origins::default(),
+            handshake_timeout: Duration::from_secs(10),
+            ping_after: Duration::from_secs(25),
+            silence_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_secs(30),
+            close_timeout: Duration::from_secs(1),
+            shutdown_grace: Duration::from_secs(2),
+        }
+    }
+}
+
+impl Config {
+    /// Whether a server can run with these limits; the error names the first that cannot be.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        in_range("max_connections", "connections", self.max_connections, 1, 10_000_000)?;
+        in_range("rate", "messages a second", self.rate as usize, 1, 1_000_000)?;
+        in_range("burst", "messages", self.burst as usize, 1, 1_000_000)?;
+        for (option, duration) in [
+            ("handshake_timeout", self.handshake_timeout),
+            ("ping_after", self.ping_after),
+            ("silence_timeout", self.silence_timeout),
+            ("stall_timeout", self.stall_timeout),
+            ("close_timeout", self.close_timeout),
+            ("shutdown_grace", self.shutdown_grace),
+        ] {
+            let millis = usize::try_from(duration.as_millis()).unwrap_or(usize::MAX);
+            in_range(option, "milliseconds", millis, 1, 86_400_000)?;
+        }
+        Ok(())
+    }
+}
+
+fn in_range(
+    option: &'static str,
+    unit: &'static str,
+    value: usize,
+    min: usize,
+    max: usize,
+) -> Result<(), ConfigError> {
+    if (min..=max).contains(&value) {
+        Ok(())
+    } else {
+        Err(ConfigError::OutOfRange { option, unit, value, min, max })
+    }
+}

@@ -1,0 +1,36 @@
+//! A chat server on a [`Hub`]: WebSockets for its members, plain HTTP beside them, on a listener you bind.
+//!
+//! ```no_run
+//! use hallway_core::{Hub, SystemClock};
+//! use hallway_server::{Config, serve};
+//! use tokio::net::TcpListener;
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let listener = TcpListener::bind("127.0.0.1:8080").await?;
+//! let hub = Hub::spawn(hallway_core::Config::default(), SystemClock)?;
+//! let ctrl_c = async { drop(tokio::signal::ctrl_c().await) };
+//! serve(listener, hub, Config::default(), ctrl_c).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`transport`] holds what is not about chat: the handshake, the limits of reading, and the end of a connection.
+
+mod chat;
+mod config;
+mod dialect;
+mod listener;
+mod origin;
+mod query;
+mod rate;
+mod route;
+mod session;
+pub mod transport;
+
+pub use config::Config;
+pub use listener::serve;
+pub use origin::Origins;
+
+#[cfg(doc)]
+use hallway_core::Hub;
