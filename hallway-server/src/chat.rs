@@ -60,6 +60,8 @@ async fn hear(
             Ok(Incoming::Control) => continue,
             Err(end) => return end,
         };
+        // A client above its rate is not silent: it is the server that does not read.
+        writer.meter.hear();
         let refused = match dialect::decode(&text) {
             Ok(Request::Chat(message)) => match sender.post(message).await {
                 Ok(()) => None,

@@ -15,35 +15,35 @@ pub(crate) struct Args {
     listen: SocketAddr,
 
     /// Port to listen on, in place of that of --listen
-    #[arg(long, value_name = "PORT", env = "PORT", value_parser = port)]
+    #[arg(long, value_name = "PORT", env = "PORT", value_parser = port, allow_negative_numbers = true)]
     port: Option<u16>,
 
     /// Chat messages a room keeps and replays to a joiner
-    #[arg(long, value_name = "MESSAGES", default_value_t = Core::default().history, value_parser = whole)]
+    #[arg(long, value_name = "MESSAGES", default_value_t = Core::default().history, value_parser = whole, allow_negative_numbers = true)]
     history: usize,
 
     /// Rooms at the same time
-    #[arg(long, value_name = "ROOMS", default_value_t = Core::default().max_rooms, value_parser = whole)]
+    #[arg(long, value_name = "ROOMS", default_value_t = Core::default().max_rooms, value_parser = whole, allow_negative_numbers = true)]
     max_rooms: usize,
 
     /// Members of one room at the same time
-    #[arg(long, value_name = "MEMBERS", default_value_t = Core::default().max_members_per_room, value_parser = whole)]
+    #[arg(long, value_name = "MEMBERS", default_value_t = Core::default().max_members_per_room, value_parser = whole, allow_negative_numbers = true)]
     max_members_per_room: usize,
 
     /// Bytes of one message; a client that sends a longer one is closed with code 1009
-    #[arg(long, value_name = "BYTES", default_value_t = Core::default().max_message_bytes, value_parser = whole)]
+    #[arg(long, value_name = "BYTES", default_value_t = Core::default().max_message_bytes, value_parser = whole, allow_negative_numbers = true)]
     max_message_bytes: usize,
 
     /// Connections at the same time; one more is answered with HTTP 503
-    #[arg(long, value_name = "CONNECTIONS", default_value_t = Server::default().max_connections, value_parser = whole)]
+    #[arg(long, value_name = "CONNECTIONS", default_value_t = Server::default().max_connections, value_parser = whole, allow_negative_numbers = true)]
     max_connections: usize,
 
     /// Messages a second that a connection may send; beyond it the server reads no further until it is within again
-    #[arg(long, value_name = "MESSAGES", default_value_t = Server::default().rate, value_parser = whole32)]
+    #[arg(long, value_name = "MESSAGES", default_value_t = Server::default().rate, value_parser = whole32, allow_negative_numbers = true)]
     rate: u32,
 
     /// Messages that a connection may send at once after a pause
-    #[arg(long, value_name = "MESSAGES", default_value_t = Server::default().burst, value_parser = whole32)]
+    #[arg(long, value_name = "MESSAGES", default_value_t = Server::default().burst, value_parser = whole32, allow_negative_numbers = true)]
     burst: u32,
 
     /// Let in pages of this origin, such as `https://chat.example.org`, or `any`; may be repeated. By default those of

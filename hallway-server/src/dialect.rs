@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use hallway_core::{Event, Message};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
@@ -74,13 +74,15 @@ struct Payload<'f> {
 
 fn parse<'f, T: Deserialize<'f>>(json: &'f str, other: Fault) -> Result<T, Fault> {
     // serde also reads structures from arrays; the protocol has objects alone.
-    let is_object = json.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{');
-    match serde_json::from_str(json) {
-        Ok(parsed) if is_object => Ok(parsed),
-        Err(error) if error.is_syntax() || error.is_eof() => {
-            Err(Fault::NotJson { line: error.line(), column: error.column() })
-        }
-        Ok(_) | Err(_) => Err(other),
+    if !json.trim_start_matches([' ', '\t', '\r', '\n']).starts_with('{') {
+        return Err(serde_json::from_str::<IgnoredAny>(json).err().map_or(other, Fault::from));
+    }
+    serde_json::from_str(json).map_err(|error| if error.is_data() { other } else { error.into() })
+}
+
+impl From<serde_json::Error> for Fault {
+    fn from(error: serde_json::Error) -> Self {
+        Self::NotJson { line: error.line(), column: error.column() }
     }
 }
 
@@ -137,7 +139,7 @@ mod tests {
 
     #[test]
     fn json_that_is_no_object_is_said_to_be_so() {
-        for frame in ["null", "7", "\"chatMessage\"", "[]", r#"["chatMessage",{"message":"x"}]"#] {
+        for frame in ["null", "7", "\"chatMessage\"", "[]", r#"["chatMessage",{"message":"x"},3]"#] {
             assert_eq!(decode(frame), Err(Fault::NotAnObject), "{frame}");
         }
         assert_eq!(decode(r#"{"type":"a","type":"chatMessage"}"#), Err(Fault::NotAnObject));
@@ -153,6 +155,7 @@ mod tests {
             (r#"{"type":"chatMessage","payload":null}"#, Fault::NoPayload),
             (r#"{"type":"chatMessage","payload":"x"}"#, Fault::NoPayload),
             (r#"{"type":"chatMessage","payload":["x"]}"#, Fault::NoPayload),
+            (r#"{"type":"chatMessage","payload":["x","y"]}"#, Fault::NoPayload),
             (r#"{"type":"chatMessage","payload":{"message":"x","message":"y"}}"#, Fault::NoPayload),
             (r#"{"type":"chatMessage","payload":{}}"#, Fault::NoMessage),
             (r#"{"type":"chatMessage","payload":{"Message":"x"}}"#, Fault::NoMessage),

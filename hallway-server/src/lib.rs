@@ -29,7 +29,7 @@ mod session;
 pub mod transport;
 
 pub use config::Config;
-pub use listener::serve;
+pub use listener::{SEND_BUFFER_BYTES, serve};
 pub use origin::Origins;
 
 #[cfg(doc)]

@@ -24,6 +24,10 @@ use crate::{
 /// without it, and one that does not close within twice [`Config::close_timeout`] is dropped: by default all is over
 /// within 4 s.
 ///
+/// The listener's socket options are the caller's, and inherited by what it accepts. A send buffer of
+/// [`SEND_BUFFER_BYTES`] is advised: by default a stalled client swallows megabytes of the kernel's memory, and one that
+/// takes some kilobytes a second looks stalled, because the kernel reports room only when a third of the buffer is free.
+///
 /// An error in accepting, such as too many open files, is waited out; those connected are served on. Dropping the
 /// future drops all connections.
 pub async fn serve(
@@ -38,6 +42,7 @@ pub async fn serve(
     let mut sessions = Sessions {
         shared: Shared { hub: hub.clone(), config: Arc::clone(&config), stopping },
         tasks: JoinSet::new(),
+        refusals: JoinSet::new(),
     };
 
     let mut end = pin!(async {
@@ -51,6 +56,7 @@ pub async fn serve(
             () = &mut end => break,
             stream = accept(&listener) => sessions.start(stream),
             Some(ended) = sessions.tasks.join_next() => report(ended),
+            Some(ended) = sessions.refusals.join_next() => report(ended),
         }
     }
 
@@ -62,6 +68,10 @@ pub async fn serve(
     hub.closed().await;
     Ok(())
 }
+
+/// The advised size of the kernel's send buffer (`SO_SNDBUF`) of a connection: with it, one that takes less than about
+/// 1.5 KiB a second counts as taking nothing under the default [`Config::stall_timeout`].
+pub const SEND_BUFFER_BYTES: u32 = 64 << 10;
 
 /// Cancel safe.
 async fn accept(listener: &TcpListener) -> TcpStream {
@@ -83,6 +93,8 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 struct Sessions {
     shared: Shared,
     tasks: JoinSet<()>,
+    /// Connections over the limit, being told so.
+    refusals: JoinSet<()>,
 }
 
 impl Sessions {
@@ -91,8 +103,8 @@ impl Sessions {
         let limit = self.shared.config.close_timeout;
         if self.tasks.len() < max {
             self.tasks.spawn(session::run(stream, self.shared.clone()));
-        } else if self.tasks.len() < max + MAX_REFUSALS {
-            self.tasks.spawn(async move { Answer::TooManyConnections.send(stream, false, limit).await });
+        } else if self.refusals.len() < MAX_REFUSALS {
+            self.refusals.spawn(async move { Answer::TooManyConnections.send(stream, false, limit).await });
         }
         // Beyond the refusals that may be under way at once the connection is dropped without a word.
     }

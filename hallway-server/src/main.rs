@@ -5,12 +5,13 @@ mod cli;
 use std::{
     future::Future,
     io::{self, IsTerminal},
+    net::SocketAddr,
     process::ExitCode,
 };
 
 use hallway_core::{Hub, SystemClock};
-use hallway_server::serve;
-use tokio::net::TcpListener;
+use hallway_server::{SEND_BUFFER_BYTES, serve};
+use tokio::net::{TcpListener, TcpSocket};
 use tracing_subscriber::EnvFilter;
 
 use cli::Settings;
@@ -44,6 +45,20 @@ async fn run(Settings { address, hub, server }: Settings) -> Result<(), Box<dyn 
     serve(listener, hub, server, signal).await?;
     Ok(())
 }
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Not in the way of a restart: connections of the last run may linger.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Connections that wait to be accepted: thousands that come back at once after a restart are not turned away. The
+/// kernel lowers it to its own limit.
+const BACKLOG: u32 = 4096;
 
 /// Resolves at the first SIGTERM or SIGINT.
 #[cfg(unix)]

@@ -26,6 +26,7 @@ pub(crate) struct Shared {
 pub(crate) async fn run(mut stream: TcpStream, shared: Shared) {
     let Shared { hub, config, stopping } = shared;
     let close_timeout = config.close_timeout;
+
     // A socket that delays small writes would hold back each message for an acknowledgement of the one before. That it
     // cannot be set is no reason to serve nobody.
     let _ = stream.set_nodelay(true);

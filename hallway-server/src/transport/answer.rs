@@ -40,7 +40,7 @@ impl Answer {
     #[must_use]
     pub fn to_head_error(error: &HeadError) -> Option<Self> {
         match error {
-            HeadError::Malformed(_) => Some(Self::BadRequest(error.to_string())),
+            HeadError::Malformed(_) | HeadError::NoHost => Some(Self::BadRequest(error.to_string())),
             HeadError::TooLarge => Some(Self::HeadTooLarge),
             HeadError::Closed | HeadError::Io(_) => None,
         }

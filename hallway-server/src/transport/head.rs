@@ -25,6 +25,9 @@ pub enum HeadError {
     /// These bytes begin no HTTP/1 request.
     #[error("not an HTTP/1.1 request: {0}")]
     Malformed(#[from] httparse::Error),
+    /// It does not name the host it is for, once (RFC 9112 section 3.2).
+    #[error("a request has one Host header")]
+    NoHost,
     /// It has more bytes or more headers than it may have.
     #[error(
         "the request's head exceeds {} bytes or {} headers",
@@ -83,6 +86,10 @@ impl RequestHead {
             is_http_1_1: request.version == Some(1),
             rest: Vec::new(),
         };
+        let hosts = head.count("Host");
+        if hosts > 1 || hosts == 0 && head.is_http_1_1 {
+            return Err(HeadError::NoHost);
+        }
         head.rest = buffer.split_off(length);
         Ok(Some(head))
     }
@@ -186,8 +193,8 @@ mod tests {
     #[tokio::test]
     async fn a_head_of_8_kib_is_read_and_one_byte_more_is_too_large() {
         let head = |bytes: usize| {
-            let frame = "GET / HTTP/1.1\r\nX: \r\n\r\n";
-            format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(bytes - frame.len()))
+            let frame = "GET / HTTP/1.1\r\nHost: h\r\nX: \r\n\r\n";
+            format!("GET / HTTP/1.1\r\nHost: h\r\nX: {}\r\n\r\n", "x".repeat(bytes - frame.len()))
         };
         assert!(read(head(8 << 10).as_bytes()).await.is_ok());
         assert!(matches!(read(head((8 << 10) + 1).as_bytes()).await, Err(HeadError::TooLarge)));
@@ -195,7 +202,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_head_of_64_headers_is_read_and_one_more_is_too_large() {
-        let head = |headers: usize| format!("GET / HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(headers));
+        let head =
+            |headers: usize| format!("GET / HTTP/1.1\r\nHost: h\r\n{}\r\n", "X: y\r\n".repeat(headers - 1));
         assert!(read(head(64).as_bytes()).await.is_ok());
         assert!(matches!(read(head(65).as_bytes()).await, Err(HeadError::TooLarge)));
     }
@@ -217,16 +225,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_request_of_http_1_1_names_its_host_once() {
+        for hosts in ["", "Host: a\r\nHost: b\r\n"] {
+            let head = format!("GET / HTTP/1.1\r\n{hosts}\r\n");
+            assert!(matches!(read(head.as_bytes()).await, Err(HeadError::NoHost)), "{hosts}");
+        }
+        assert!(read(b"GET / HTTP/1.0\r\n\r\n").await.is_ok());
+    }
+
+    #[tokio::test]
     async fn an_absolute_target_has_a_path_too() {
-        let head = read(b"GET http://h:80/chat?a=b HTTP/1.1\r\n\r\n").await.unwrap();
+        let head = read(b"GET http://h:80/chat?a=b HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
         assert_eq!((head.path(), head.query()), ("/chat", "a=b"));
-        assert_eq!(read(b"GET http://h HTTP/1.1\r\n\r\n").await.unwrap().path(), "/");
-        assert_eq!(read(b"GET /x://y HTTP/1.1\r\n\r\n").await.unwrap().path(), "/x://y");
+        assert_eq!(read(b"GET http://h HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap().path(), "/");
+        assert_eq!(read(b"GET /x://y HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap().path(), "/x://y");
     }
 
     #[tokio::test]
     async fn a_header_sent_twice_has_no_single_value() {
-        let head = read(b"GET / HTTP/1.1\r\nA: 1\r\na: 2, x\r\n\r\n").await.unwrap();
+        let head = read(b"GET / HTTP/1.1\r\nHost: h\r\nA: 1\r\na: 2, x\r\n\r\n").await.unwrap();
         assert_eq!((head.header("A"), head.count("A")), (None, 2));
         assert!(head.has_token("a", "X"));
     }

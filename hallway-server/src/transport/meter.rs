@@ -45,6 +45,11 @@ impl Meter {
         Self { times: Arc::new(times) }
     }
 
+    /// Counts as heard what was read before and is looked at only now.
+    pub(crate) fn hear(&self) {
+        self.times.heard.store(self.millis(), Relaxed);
+    }
+
     /// When the last byte came from the client; the connection's start where none has come yet.
     #[must_use]
     pub fn heard(&self) -> Instant {
@@ -83,7 +88,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
         let before = into.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, into))?;
         if into.filled().len() > before {
-            self.meter.times.heard.store(self.meter.millis(), Relaxed);
+            self.meter.hear();
         }
         Poll::Ready(Ok(()))
     }

@@ -26,9 +26,6 @@ impl Handshake {
         if head.method() != "GET" {
             return Err(Answer::MethodNotAllowed("GET"));
         }
-        if head.count("Host") != 1 {
-            return Err(bad("a request has one Host header (RFC 9112 section 3.2)"));
-        }
         // Without `Connection: Upgrade` an `Upgrade` says nothing (RFC 9110 section 7.8).
         if !head.has_token("Upgrade", "websocket") || !head.has_token("Connection", "upgrade") {
             return Err(Answer::UpgradeRequired);
