@@ -1,0 +1,242 @@
+//! The program as its user starts it: what it prints, what it takes and how it ends.
+#![cfg(unix)]
+
+mod common;
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    process::{Output, Stdio},
+};
+
+use common::{Client, FIN, TEXT, chat, exchange, handshake, header, in_time, open};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
+};
+
+fn hallway(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hallway-server"));
+    command.args(arguments).env_remove("PORT").env("RUST_LOG", "info");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+}
+
+/// A program that serves.
+struct Running {
+    child: Child,
+    stdout: Lines<BufReader<ChildStdout>>,
+    url: String,
+    address: SocketAddr,
+}
+
+impl Running {
+    /// Starts it and reads its first line.
+    async fn start(mut command: Command) -> Self {
+        let mut child = command.spawn().expect("started");
+        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let line = in_time(stdout.next_line()).await.expect("read").expect("a line");
+        let url = line.strip_prefix("listening on ").expect("what it listens on").to_owned();
+        let address = url.strip_prefix("ws://").and_then(|rest| rest.split('/').next());
+        let address = address.expect("a WebSocket URL").parse().expect("an address");
+        Self { child, stdout, url, address }
+    }
+
+    /// A member, connected by the URL that was printed.
+    async fn connect(&self, name: &str) -> Client {
+        let target = self.url.split_once("/chat").expect("the endpoint").1.replace("NAME", name);
+        let mut client = Client::over(open(self.address).await);
+        client.send(handshake(&format!("/chat{target}"), "")).await;
+        client.upgraded().await;
+        client
+    }
+
+    async fn signal(&self, signal: &str) {
+        let id = self.child.id().expect("it runs").to_string();
+        let status = in_time(Command::new("kill").args(["-s", signal, &id]).status()).await;
+        assert!(status.expect("started").success());
+    }
+
+    /// Waits for its end; returns its exit code and what else it printed.
+    async fn ended(mut self) -> (Option<i32>, Vec<String>) {
+        let status = in_time(self.child.wait()).await.expect("waited for");
+        let mut lines = Vec::new();
+        while let Some(line) = in_time(self.stdout.next_line()).await.expect("read") {
+            lines.push(line);
+        }
+        (status.code(), lines)
+    }
+}
+
+async fn output(mut command: Command) -> Output {
+    in_time(command.output()).await.expect("started")
+}
+
+#[tokio::test]
+async fn its_first_line_is_the_url_and_that_works() {
+    let server = Running::start(hallway(&["--listen", "127.0.0.1:0"])).await;
+    assert_eq!(server.url, format!("ws://{}/chat?username=NAME", server.address));
+    let mut alice = server.connect("alice").await;
+    alice.say("Hello!").await;
+    alice.until(&chat("alice", "Hello!")).await;
+}
+
+#[tokio::test]
+async fn who_gives_no_name_is_called_after_the_time_of_day() {
+    let server = Running::start(hallway(&["--listen", "127.0.0.1:0"])).await;
+    let mut client = server.connect("").await;
+    client.text().await;
+    let text = client.text().await;
+    let time = text.strip_prefix(r#"{"type":"system","payload":{"text":"Anon_"#).expect("the name");
+    let time = time.strip_suffix(r#" joined"}}"#).expect("the announcement");
+    assert!(time.len() == 6 && time.bytes().all(|byte| byte.is_ascii_digit()), "{time}");
+    assert!(&time[..2] < "24" && &time[2..4] < "60" && &time[4..] < "60", "{time}");
+}
+
+#[tokio::test]
+async fn the_port_is_that_of_port_or_of_the_environment_and_the_option_wins() {
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (first, second) = (free(), free());
+    let port = first.to_string();
+
+    let mut command = hallway(&["--listen", "127.0.0.1:1"]);
+    command.env("PORT", &port);
+    assert_eq!(Running::start(command).await.address, SocketAddr::from(([127, 0, 0, 1], first)));
+
+    let mut command = hallway(&["--port", &second.to_string()]);
+    command.env("PORT", "1");
+    assert_eq!(Running::start(command).await.address, SocketAddr::from(([127, 0, 0, 1], second)));
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_said_in_one_line_and_the_exit_code_is_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = output(hallway(&["--listen", &address])).await;
+    assert_eq!(output.status.code(), Some(1));
+    let line = one_line(&output);
+    assert!(line.starts_with(&format!("error: cannot listen on {address}: ")), "{line}");
+}
+
+/// What was printed to stderr, which must be a line, and nothing to stdout.
+fn one_line(output: &Output) -> String {
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    let text = String::from_utf8(output.stderr.clone()).expect("UTF-8");
+    assert_eq!((text.lines().count(), text.ends_with('\n')), (1, true), "{text}");
+    text
+}
+
+#[tokio::test]
+async fn an_option_that_cannot_be_is_named_in_one_line_with_its_value_and_what_is_allowed() {
+    for (arguments, words) in [
+        (&["--port", "65536"][..], &["--port", "65536", "0 to 65535"][..]),
+        (&["--port", "http"], &["--port", "http", "0 to 65535"]),
+        (&["--port=-1"], &["--port", "-1", "0 to 65535"]),
+        (&["--listen", "localhost"], &["--listen", "localhost", "127.0.0.1:8080"]),
+        (&["--listen", "127.0.0.1"], &["--listen", "127.0.0.1", "an IP address and a port"]),
+        (&["--history", "many"], &["--history", "many", "a whole number"]),
+        (&["--history", "1000001"], &["--history", "1000001", "0 to 1000000"]),
+        (&["--max-rooms", "0"], &["--max-rooms", "0 rooms", "1 to 10000000"]),
+        (&["--max-members-per-room", "0"], &["--max-members-per-room", "0 members", "1 to"]),
+        (&["--max-message-bytes", "0"], &["--max-message-bytes", "0 bytes", "1 to 16777216"]),
+        (&["--max-message-bytes", "16777217"], &["--max-message-bytes", "16777217", "1 to 16777216"]),
+        (&["--max-connections", "0"], &["--max-connections", "0 connections", "1 to"]),
+        (&["--rate", "0"], &["--rate", "0 messages a second", "1 to 1000000"]),
+        (&["--rate", "4294967296"], &["--rate", "4294967296", "at most 4294967295"]),
+        (&["--burst", "0"], &["--burst", "0 messages", "1 to 1000000"]),
+        (&["--allow-origin", "chat.example"], &["--allow-origin", "chat.example", "a scheme and a host"]),
+        (&["--allow-origin", "https://a.example/x"], &["--allow-origin", "https://a.example/x", "a scheme"]),
+        (&["--no-such-option"], &["--no-such-option"]),
+        (&["stray"], &["stray"]),
+    ] {
+        let output = output(hallway(arguments)).await;
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let line = one_line(&output);
+        assert!(words.iter().all(|word| line.contains(word)), "{arguments:?}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_in_the_environment_that_cannot_be_is_named_likewise() {
+    for value in ["http", "65536", "8080 ", ""] {
+        let mut command = hallway(&[]);
+        command.env("PORT", value);
+        let output = output(command).await;
+        assert_eq!(output.status.code(), Some(2), "{value:?}");
+        let line = one_line(&output);
+        assert!(line.contains(value) && line.contains("0 to 65535"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn help_and_version_are_printed_with_exit_code_0() {
+    for (argument, words) in [
+        (
+            "--help",
+            &["--listen", "--port", "PORT", "--history", "--max-message-bytes", "--rate", "--allow-origin"][..],
+        ),
+        ("--version", &[env!("CARGO_PKG_VERSION")]),
+    ] {
+        let output = output(hallway(&[argument])).await;
+        assert_eq!(output.status.code(), Some(0), "{argument}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(words.iter().all(|word| text.contains(word)), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn its_options_reach_the_server() {
+    let options = [
+        ["--listen", "127.0.0.1:0"],
+        ["--history", "1"],
+        ["--max-rooms", "1"],
+        ["--max-members-per-room", "2"],
+        ["--max-message-bytes", "1000"],
+        ["--max-connections", "20"],
+        ["--allow-origin", "https://chat.example"],
+    ];
+    let server = Running::start(hallway(options.as_flattened())).await;
+    let mut alice = server.connect("alice").await;
+    for message in ["one", "two"] {
+        alice.say(message).await;
+        alice.until(&chat("alice", message)).await;
+    }
+    let mut bob = server.connect("bob").await;
+    assert_eq!(bob.text().await, chat("alice", "two"));
+
+    server.connect("carol").await.closed_with(1013).await;
+    server.connect("carol&room=other").await.closed_with(1013).await;
+    let refused = handshake("/chat", "Origin: https://hallway.example\r\n");
+    assert_eq!(exchange(server.address, refused).await.status, "403 Forbidden");
+    let mut idle = Vec::new();
+    for _ in 0..20 {
+        idle.push(open(server.address).await);
+    }
+    assert_eq!(exchange(server.address, "GET /healthz HTTP/1.1\r\n").await.status, "503 Service Unavailable");
+
+    alice.send(header(FIN | TEXT, 1_001)).await;
+    alice.until_closed_with(1009).await;
+}
+
+#[tokio::test]
+async fn sigterm_and_sigint_close_every_client_with_1001_and_the_exit_code_is_0() {
+    for signal in ["TERM", "INT"] {
+        let server = Running::start(hallway(&["--listen", "127.0.0.1:0"])).await;
+        let mut alice = server.connect("alice").await;
+        alice.say("heard?").await;
+        alice.until(&chat("alice", "heard?")).await;
+        server.signal(signal).await;
+        alice.closed_with(1001).await;
+        drop(alice);
+        assert_eq!(server.ended().await, (Some(0), vec![]), "{signal}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_answer_cannot_keep_it_from_ending() {
+    let server = Running::start(hallway(&["--listen", "127.0.0.1:0"])).await;
+    let mut alice = server.connect("alice").await;
+    server.signal("TERM").await;
+    alice.until_closed_with(1001).await;
+    assert_eq!(server.ended().await, (Some(0), vec![]));
+    drop(alice);
+}

@@ -1,0 +1,174 @@
+//! What the test files share: a server started in-process, a client written by hand, and plain HTTP.
+
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "every test file is a program of its own and uses a part of this"
+)]
+
+mod client;
+mod http;
+mod panics;
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use hallway_core::{Clock, ConfigError, Hub, RoomName};
+use hallway_server::serve;
+use time::{Date, OffsetDateTime, Time, UtcOffset};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::oneshot,
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+
+pub(crate) use client::{
+    BINARY, CLOSE, CONTINUATION, Client, FIN, Frame, PING, PONG, TEXT, close, header, masked, said,
+};
+pub(crate) use http::{Reply, code, exchange, handshake, open};
+pub(crate) use panics::server_panics;
+
+pub(crate) type HubConfig = hallway_core::Config;
+pub(crate) type ServerConfig = hallway_server::Config;
+
+pub(crate) const MS: Duration = Duration::from_millis(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+
+/// More than any step takes on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A running server. It ends with the test's runtime, unless it is ended before.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) hub: Hub,
+    shutdown: Option<oneshot::Sender<()>>,
+    task: JoinHandle<Result<(), ConfigError>>,
+}
+
+impl Server {
+    /// With the limits of production, but for the count, which is sent at once: what comes after what is then certain.
+    pub(crate) async fn start() -> Self {
+        Self::with(|_, _| {}).await
+    }
+
+    /// With limits that `change` may alter.
+    pub(crate) async fn with(change: impl FnOnce(&mut HubConfig, &mut ServerConfig)) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::on(listener, change)
+    }
+
+    /// As [`with`](Self::with), on a listener whose connections have a send buffer of this many bytes: by default the
+    /// system swallows megabytes before anybody notices that a client does not read.
+    pub(crate) fn with_send_buffer(
+        bytes: u32,
+        change: impl FnOnce(&mut HubConfig, &mut ServerConfig),
+    ) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_send_buffer_size(bytes).expect("a send buffer");
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+        Self::on(socket.listen(1_024).expect("a listener"), change)
+    }
+
+    fn on(listener: TcpListener, change: impl FnOnce(&mut HubConfig, &mut ServerConfig)) -> Self {
+        panics::watch();
+        let mut hub = HubConfig::default();
+        hub.count_interval = Duration::ZERO;
+        let mut server = ServerConfig::default();
+        change(&mut hub, &mut server);
+
+        let address = listener.local_addr().expect("an address");
+        let hub = Hub::spawn(hub, FixedTimeOfDay).expect("limits a hub can run with");
+        let (shutdown, told) = oneshot::channel::<()>();
+        // A sender that is dropped tells it as well.
+        let told = async { drop(told.await) };
+        let task = tokio::spawn(serve(listener, hub.clone(), server, told));
+        Self { address, hub, shutdown: Some(shutdown), task }
+    }
+
+    /// Tells it to shut down, and does not wait.
+    pub(crate) fn shut_down(&mut self) {
+        self.shutdown = None;
+    }
+
+    /// Waits until `serve` has returned.
+    pub(crate) async fn ended(&mut self) {
+        in_time(&mut self.task).await.expect("no panic").expect("limits a server can run with");
+    }
+
+    /// Drops `serve` half-way.
+    pub(crate) async fn abort(&mut self) {
+        self.task.abort();
+        assert!(in_time(&mut self.task).await.is_err());
+    }
+
+    pub(crate) async fn member_count(&self, room: &str) -> usize {
+        let room: RoomName = room.parse().expect("a room name");
+        in_time(self.hub.member_count(&room)).await.expect("a hub that runs")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(server_panics(), Vec::<String>::new(), "the server panicked");
+        }
+    }
+}
+
+/// The system's clock, but that it is always five past nine in the evening: anonymous names must show 24 hours and both
+/// leading zeros.
+struct FixedTimeOfDay;
+
+impl Clock for FixedTimeOfDay {
+    fn monotonic(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn wall(&self) -> OffsetDateTime {
+        let time = Time::from_hms(21, 5, 7).expect("a time of day");
+        OffsetDateTime::new_in_offset(Date::MIN, time, UtcOffset::UTC)
+    }
+}
+
+/// What the future brings; one that would hang fails the test.
+#[track_caller]
+pub(crate) fn in_time<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    let caller = std::panic::Location::caller();
+    async move {
+        timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("waited for {PATIENCE:?} at {caller}"))
+    }
+}
+
+/// Asks again and again until it is so; where it does not become so the test fails.
+pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !is_so().await {
+        assert!(start.elapsed() < PATIENCE, "it did not come about: {what}");
+        sleep(10 * MS).await;
+    }
+}
+
+// The frames of version 1, as the protocol has them. For texts that need no escape.
+
+pub(crate) fn chat(username: &str, message: &str) -> String {
+    format!(r#"{{"type":"chatMessage","payload":{{"username":"{username}","message":"{message}"}}}}"#)
+}
+
+pub(crate) fn system(text: &str) -> String {
+    format!(r#"{{"type":"system","payload":{{"text":"{text}"}}}}"#)
+}
+
+pub(crate) fn joined(username: &str) -> String {
+    system(&format!("{username} joined"))
+}
+
+pub(crate) fn left(username: &str) -> String {
+    system(&format!("{username} left"))
+}
+
+pub(crate) fn count(members: usize) -> String {
+    format!(r#"{{"type":"userCount","payload":{{"count":{members}}}}}"#)
+}

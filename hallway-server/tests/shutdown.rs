@@ -1,0 +1,255 @@
+//! The end of a server: what it had accepted is delivered, everybody is told, and nobody can put it off.
+
+mod common;
+
+use common::{
+    Client, FIN, Frame, MS, PATIENCE, Reply, SECOND, Server, TEXT, chat, close, count, handshake, header,
+    in_time, joined, masked, open, said,
+};
+use hallway_core::{RecvError, RoomName};
+use tokio::{io::AsyncWriteExt, net::TcpStream, time::Instant};
+
+/// A server whose every grace is longer than any test: who makes use of one fails it.
+async fn patient() -> Server {
+    Server::with(|_, server| {
+        server.close_timeout = 6 * PATIENCE;
+        server.shutdown_grace = 6 * PATIENCE;
+    })
+    .await
+}
+
+/// What a polite client does when it is told that the server goes.
+async fn parts(mut client: Client) {
+    client.until_closed_with(1001).await;
+    client.send(close(1001)).await;
+}
+
+#[tokio::test]
+async fn what_was_accepted_is_delivered_and_then_everybody_is_closed_with_1001() {
+    let mut server = patient().await;
+    let mut bob = Client::join(&server, "bob").await;
+    let mut other = Client::open(&server, "/chat?username=other&room=elsewhere").await;
+    other.until(&joined("other")).await;
+    let mut alice = Client::join(&server, "alice").await;
+    bob.until(&joined("alice")).await;
+    for number in 0..150 {
+        alice.say(&number.to_string()).await;
+    }
+    // Having heard it, alice knows that it was accepted.
+    alice.until(&chat("alice", "149")).await;
+    server.shut_down();
+    for number in 0..150 {
+        bob.hears(&[chat("alice", &number.to_string())]).await;
+    }
+    for client in [&mut alice, &mut bob, &mut other] {
+        client.closed_with(1001).await;
+    }
+    drop((alice, bob, other));
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn nobody_is_told_that_others_leave_because_the_server_does() {
+    let mut server = patient().await;
+    let mut alice = Client::join(&server, "alice").await;
+    let mut bob = Client::join(&server, "bob").await;
+    alice.hears(&[count(2), joined("bob")]).await;
+    server.shut_down();
+    alice.closed_with(1001).await;
+    bob.closed_with(1001).await;
+    drop((alice, bob));
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn serve_returns_as_soon_as_everybody_has_parted() {
+    let mut server = patient().await;
+    let mut clients = Vec::new();
+    for number in 0..50 {
+        clients.push(Client::join(&server, &format!("client-{number}")).await);
+    }
+    let start = Instant::now();
+    server.shut_down();
+    for client in clients {
+        parts(client).await;
+    }
+    server.ended().await;
+    assert!(start.elapsed() < 5 * SECOND, "{:?}", start.elapsed());
+    let lobby = RoomName::default();
+    assert!(server.hub.join(&lobby, "late").await.is_err(), "the hub has ended");
+}
+
+#[tokio::test]
+async fn a_server_without_clients_ends_at_once() {
+    let mut server = patient().await;
+    server.shut_down();
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn the_end_of_the_hub_is_the_end_of_the_server() {
+    let mut server = patient().await;
+    let mut bot = server.hub.join(&RoomName::default(), "bot").await.unwrap();
+    let mut alice = Client::join(&server, "alice").await;
+    bot.post("goodbye").await.unwrap();
+    server.hub.shutdown();
+    alice.hears(&[chat("bot", "goodbye")]).await;
+    alice.closed_with(1001).await;
+    drop(alice);
+    server.ended().await;
+    while in_time(bot.recv()).await != Err(RecvError::Closed) {}
+}
+
+#[tokio::test]
+async fn new_connections_are_refused_while_others_are_still_parting() {
+    let mut server = patient().await;
+    let mut alice = Client::join(&server, "alice").await;
+    server.shut_down();
+    alice.closed_with(1001).await;
+    let error = in_time(TcpStream::connect(server.address)).await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+    drop(alice);
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_handshake_that_is_not_finished_is_answered_with_503() {
+    let mut server = patient().await;
+    let mut waiting = Vec::new();
+    for bytes in ["", "GET /chat HTTP/1.1\r\nHost: hallway.example\r\n"] {
+        let mut stream = open(server.address).await;
+        stream.write_all(bytes.as_bytes()).await.unwrap();
+        waiting.push(stream);
+    }
+    // Who comes after them is in: so they were accepted.
+    let mut alice = Client::join(&server, "alice").await;
+    server.shut_down();
+    for stream in &mut waiting {
+        let reply = Reply::read(stream).await;
+        assert_eq!(reply.status, "503 Service Unavailable");
+        assert!(reply.header("Retry-After").is_some());
+    }
+    alice.closed_with(1001).await;
+    drop((alice, waiting));
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn who_takes_nothing_does_not_put_the_end_off_beyond_the_graces() {
+    let mut server = Server::with_send_buffer(16 << 10, |_, server| {
+        server.rate = 100_000;
+        server.burst = 100_000;
+        server.shutdown_grace = 300 * MS;
+        server.close_timeout = 300 * MS;
+    });
+    let mut alice = Client::join(&server, "alice").await;
+    let slow = Client::join_with_small_buffer(&server, "slow").await;
+    alice.until(&joined("slow")).await;
+    let message = "x".repeat(10_000);
+    for _ in 0..40 {
+        alice.say(&message).await;
+        alice.hears(&[chat("alice", &message)]).await;
+    }
+    let start = Instant::now();
+    server.shut_down();
+    parts(alice).await;
+    server.ended().await;
+    assert!(start.elapsed() >= 300 * MS, "it had {:?} to take what was said", start.elapsed());
+    assert!(start.elapsed() < 3 * SECOND, "{:?}", start.elapsed());
+    drop(slow);
+}
+
+#[tokio::test]
+async fn who_takes_what_was_said_within_the_grace_gets_all_of_it() {
+    let mut server = Server::with_send_buffer(16 << 10, |_, server| {
+        server.rate = 100_000;
+        server.burst = 100_000;
+        server.shutdown_grace = PATIENCE;
+    });
+    let mut alice = Client::join(&server, "alice").await;
+    let mut slow = Client::join_with_small_buffer(&server, "slow").await;
+    alice.until(&joined("slow")).await;
+    let message = |number: usize| format!("{number:010000}");
+    for number in 0..40 {
+        alice.say(&message(number)).await;
+        alice.hears(&[chat("alice", &message(number))]).await;
+    }
+    server.shut_down();
+    alice.closed_with(1001).await;
+    for number in 0..40 {
+        slow.hears(&[chat("alice", &message(number))]).await;
+    }
+    slow.closed_with(1001).await;
+}
+
+#[tokio::test]
+async fn who_does_not_answer_the_close_does_not_put_the_end_off_beyond_the_graces() {
+    let mut server = Server::with(|_, server| {
+        server.shutdown_grace = 300 * MS;
+        server.close_timeout = 300 * MS;
+    })
+    .await;
+    let mut alice = Client::join(&server, "alice").await;
+    let mut bob = Client::join(&server, "bob").await;
+    bob.send(&header(FIN | TEXT, 10)[..3]).await;
+    let start = Instant::now();
+    server.shut_down();
+    alice.until_closed_with(1001).await;
+    bob.until_closed_with(1001).await;
+    server.ended().await;
+    assert!(start.elapsed() < 3 * SECOND, "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn who_sends_on_and_on_does_not_put_the_end_off_beyond_the_graces() {
+    let mut server = Server::with(|_, server| {
+        server.rate = 100_000;
+        server.burst = 100_000;
+        server.shutdown_grace = 300 * MS;
+        server.close_timeout = 300 * MS;
+    })
+    .await;
+    let alice = Client::join(&server, "alice").await;
+    let (mut reader, mut writer) = alice.stream.into_split();
+    let talk = tokio::spawn(async move {
+        let frame = masked(FIN | TEXT, said("and another thing"));
+        while writer.write_all(&frame).await.is_ok() {}
+    });
+    let listen = tokio::spawn(async move { tokio::io::copy(&mut reader, &mut tokio::io::sink()).await });
+    let start = Instant::now();
+    server.shut_down();
+    server.ended().await;
+    assert!(start.elapsed() < 3 * SECOND, "{:?}", start.elapsed());
+    in_time(talk).await.unwrap();
+    // Whether it saw an end or a reset: it is over.
+    let _ = in_time(listen).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_handshake_that_comes_with_the_end_gets_an_end() {
+    let mut server = patient().await;
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        let mut stream = open(server.address).await;
+        stream.write_all(handshake("/chat?username=late", "").as_bytes()).await.unwrap();
+        streams.push(stream);
+    }
+    server.shut_down();
+    for mut stream in streams {
+        // Let in and sent away, told 503 or reset: but not left waiting.
+        let mut bytes = Vec::new();
+        let _ = in_time(tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut bytes)).await;
+    }
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn dropping_serve_drops_all_connections() {
+    let mut server = patient().await;
+    let mut alice = Client::join(&server, "alice").await;
+    let mut bob = server.hub.join(&RoomName::default(), "bob").await.unwrap();
+    server.abort().await;
+    while alice.next().await != Frame::End {}
+    common::eventually("alice has left", async || server.member_count("lobby").await == 1).await;
+    bob.take_history();
+}

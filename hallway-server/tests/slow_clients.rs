@@ -1,0 +1,246 @@
+//! A client that does not read costs nobody else anything, and learns what it missed.
+
+mod common;
+
+use common::{
+    Client, FIN, Frame, HubConfig, MS, PING, SECOND, Server, ServerConfig, TEXT, chat, count, in_time,
+    joined, left, masked, said,
+};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::{
+    io::AsyncReadExt,
+    time::{Instant, interval},
+};
+
+/// A server where a client that does not read is noticed after some 100 KiB instead of after megabytes.
+fn server(change: impl FnOnce(&mut HubConfig, &mut ServerConfig)) -> Server {
+    Server::with_send_buffer(16 << 10, |hub, server| {
+        hub.max_message_bytes = 8 << 10;
+        hub.feed_bytes = 64 << 10;
+        server.rate = 100_000;
+        server.burst = 100_000;
+        change(hub, server);
+    })
+}
+
+/// A message of 1 KiB with this number.
+fn message(number: usize) -> String {
+    format!("{number:01024}")
+}
+
+/// What this many messages of 1 KiB need is more than the buffers between the server and a client that reads nothing.
+const ENOUGH: usize = 600;
+
+/// Alice says the messages with these numbers, never so far ahead that bob, who hears all of them in order, could miss
+/// one.
+async fn talk(alice: &mut Client, bob: &mut Client, numbers: std::ops::Range<usize>) {
+    for number in numbers.clone() {
+        alice.say(&message(number)).await;
+        if number % 8 == 7 || number + 1 == numbers.end {
+            alice.until(&chat("alice", &message(number))).await;
+        }
+        bob.hears(&[chat("alice", &message(number))]).await;
+    }
+}
+
+/// Alice and bob.
+async fn two(server: &Server) -> (Client, Client) {
+    let alice = Client::join(server, "alice").await;
+    (alice, Client::join(server, "bob").await)
+}
+
+/// Reads up to this message; returns how many were heard and how many each notice said were missed, having checked that
+/// each notice stands where so many are missing.
+async fn hear_to(slow: &mut Client, next: &mut usize, last: usize) -> (usize, Vec<usize>) {
+    let (mut heard, mut missed) = (0, Vec::new());
+    while *next <= last {
+        let frame: Value = serde_json::from_str(&slow.text().await).expect("JSON");
+        if let Some(message) = frame["payload"]["message"].as_str() {
+            assert_eq!(message.parse::<usize>().expect("a number"), *next, "after the notices {missed:?}");
+            heard += 1;
+            *next += 1;
+        } else {
+            let text = frame["payload"]["text"].as_str().expect("a notice");
+            let count = text.strip_prefix("you missed ").and_then(|rest| rest.strip_suffix(" messages"));
+            let count = count.unwrap_or_else(|| panic!("{text}")).parse().expect("a number");
+            missed.push(count);
+            *next += count;
+        }
+    }
+    (heard, missed)
+}
+
+#[tokio::test]
+async fn one_that_reads_nothing_costs_the_others_nothing() {
+    let server = server(|_, _| {});
+    let (mut alice, mut bob) = two(&server).await;
+    let _slow = Client::join_with_small_buffer(&server, "slow").await;
+    bob.until(&joined("slow")).await;
+    talk(&mut alice, &mut bob, 0..ENOUGH).await;
+}
+
+#[tokio::test]
+async fn one_that_reads_again_is_told_once_for_each_gap_how_many_messages_it_missed() {
+    let server = server(|_, _| {});
+    let (mut alice, mut bob) = two(&server).await;
+    let mut slow = Client::join_with_small_buffer(&server, "slow").await;
+    bob.until(&joined("slow")).await;
+    let mut next = 0;
+    for gap in 0..2 {
+        talk(&mut alice, &mut bob, gap * ENOUGH..(gap + 1) * ENOUGH).await;
+        let (heard, missed) = hear_to(&mut slow, &mut next, (gap + 1) * ENOUGH - 1).await;
+        assert_eq!(missed.len(), 1, "{missed:?}");
+        assert_eq!(heard + missed[0], ENOUGH);
+    }
+    talk(&mut alice, &mut bob, 2 * ENOUGH..2 * ENOUGH + 8).await;
+    assert_eq!(hear_to(&mut slow, &mut next, 2 * ENOUGH + 7).await, (8, vec![]));
+}
+
+/// A server that drops who takes no byte for half a second, and on it alice, bob, and a slow one who was dropped for
+/// that while alice talked; bob heard all of it, and that the slow one left, once.
+async fn stalled(close_timeout: Duration) -> (Server, Client, Client) {
+    let server = server(|hub, server| {
+        hub.feed_bytes = 1 << 20;
+        server.stall_timeout = SECOND / 2;
+        server.close_timeout = close_timeout;
+    });
+    let (mut alice, mut bob) = two(&server).await;
+    let slow = Client::join_with_small_buffer(&server, "slow").await;
+    bob.until(&joined("slow")).await;
+    let start = Instant::now();
+    let frames: Vec<u8> = (0..300).flat_map(|number| masked(FIN | TEXT, said(&message(number)))).collect();
+    alice.send(frames).await;
+    let (mut heard, mut leaves) = (0, 0);
+    while heard < 300 || leaves == 0 {
+        let text = bob.text().await;
+        if text == chat("alice", &message(heard)) {
+            heard += 1;
+        } else if text == left("slow") {
+            leaves += 1;
+        } else {
+            assert_eq!(text, count(2));
+        }
+    }
+    assert!(start.elapsed() >= SECOND / 2, "{:?}", start.elapsed());
+    bob.say("and that is all").await;
+    bob.hears(&[chat("bob", "and that is all")]).await;
+    (server, alice, slow)
+}
+
+#[tokio::test]
+async fn one_that_takes_no_byte_for_the_stall_time_out_leaves_once() {
+    let (server, _alice, _slow) = stalled(SECOND / 10).await;
+    assert!(server.member_count("lobby").await <= 2);
+}
+
+#[tokio::test]
+async fn one_that_stalled_and_reads_in_time_after_all_is_closed_with_1013() {
+    let (_server, _alice, mut slow) = stalled(10 * SECOND).await;
+    slow.until_closed_with(1013).await;
+}
+
+#[tokio::test]
+async fn an_idle_client_is_not_stalled() {
+    let server = server(|_, server| server.stall_timeout = 100 * MS);
+    let (mut alice, mut bob) = two(&server).await;
+    let mut ticks = interval(200 * MS);
+    for number in 0..4 {
+        ticks.tick().await;
+        talk(&mut alice, &mut bob, number..number + 1).await;
+    }
+}
+
+#[tokio::test]
+async fn one_that_takes_some_bytes_now_and_then_is_not_dropped() {
+    let server = server(|hub, server| {
+        hub.feed_bytes = 256 << 10;
+        server.stall_timeout = SECOND;
+    });
+    let (mut alice, mut bob) = two(&server).await;
+    let mut slow = Client::join_with_small_buffer(&server, "slow").await;
+    bob.until(&joined("slow")).await;
+    talk(&mut alice, &mut bob, 0..ENOUGH).await;
+    // More than 200 KiB wait for it; it takes them for three times the time-out.
+    let start = Instant::now();
+    let mut ticks = interval(100 * MS);
+    let mut bytes = [0; 4 << 10];
+    while start.elapsed() < 3 * SECOND {
+        ticks.tick().await;
+        in_time(slow.stream.read_exact(&mut bytes)).await.expect("still connected");
+    }
+    assert_eq!(server.member_count("lobby").await, 3);
+    alice.say("is anybody slow?").await;
+    bob.hears(&[chat("alice", "is anybody slow?")]).await;
+}
+
+#[tokio::test]
+async fn one_that_sends_and_does_not_read_is_still_read_from() {
+    let server = server(|_, _| {});
+    let mut bob = Client::join(&server, "bob").await;
+    let mut deaf = Client::join_with_small_buffer(&server, "deaf").await;
+    bob.until(&joined("deaf")).await;
+    for number in 0..ENOUGH {
+        deaf.say(&message(number)).await;
+        if number % 50 == 0 {
+            deaf.send(masked(FIN | PING, "does not read the pong either")).await;
+        }
+        bob.hears(&[chat("deaf", &message(number))]).await;
+    }
+}
+
+#[tokio::test]
+async fn one_that_does_not_read_is_still_told_apart_from_one_that_is_gone() {
+    let server = server(|_, _| {});
+    let (mut alice, mut bob) = two(&server).await;
+    for resets in [false, true] {
+        let mut slow = Client::join_with_small_buffer(&server, "slow").await;
+        bob.until(&joined("slow")).await;
+        talk(&mut alice, &mut bob, 0..ENOUGH).await;
+        if resets {
+            slow.reset();
+        } else {
+            slow.send(common::close(1000)).await;
+            drop(slow);
+        }
+        bob.until(&left("slow")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_slow_members_count_is_the_newest_in_the_end() {
+    let server = server(|_, _| {});
+    let (mut alice, mut bob) = two(&server).await;
+    let mut slow = Client::join_with_small_buffer(&server, "slow").await;
+    bob.until(&joined("slow")).await;
+    talk(&mut alice, &mut bob, 0..ENOUGH / 2).await;
+    let carol = Client::join(&server, "carol").await;
+    bob.until(&joined("carol")).await;
+    talk(&mut alice, &mut bob, ENOUGH / 2..ENOUGH).await;
+    let mut newest = String::new();
+    loop {
+        match slow.next().await {
+            Frame::Text(text) if text.contains("userCount") => newest = text,
+            Frame::Text(text) if text == chat("alice", &message(ENOUGH - 1)) => break,
+            Frame::Text(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(newest, count(4));
+    drop(carol);
+}
+
+#[tokio::test]
+async fn a_fault_of_one_that_does_not_read_costs_the_others_nothing() {
+    let server = server(|_, _| {});
+    let (mut alice, mut bob) = two(&server).await;
+    let mut slow = Client::join_with_small_buffer(&server, "slow").await;
+    bob.until(&joined("slow")).await;
+    slow.send([masked(FIN | TEXT, "a fault"), masked(FIN | TEXT, said("hi"))].concat()).await;
+    bob.hears(&[chat("slow", "hi")]).await;
+    alice.until(&chat("slow", "hi")).await;
+    talk(&mut alice, &mut bob, 0..ENOUGH).await;
+    slow.send(masked(FIN | TEXT, "a fault")).await;
+    talk(&mut alice, &mut bob, ENOUGH..ENOUGH + 8).await;
+}
