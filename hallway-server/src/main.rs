@@ -36,8 +36,7 @@ fn main() -> ExitCode {
 
 #[tokio::main]
 async fn run(Settings { address, hub, server }: Settings) -> Result<(), Box<dyn std::error::Error>> {
-    let listener =
-        TcpListener::bind(address).await.map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let listener = listen(address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
     let address = listener.local_addr()?;
     let signal = termination()?;
     let hub = Hub::spawn(hub, SystemClock)?;
