@@ -4,7 +4,7 @@ mod common;
 
 use common::{
     CLOSE, Client, FIN, Frame, PING, SECOND, Server, TEXT, chat, close, code, count, handshake, header,
-    in_time, joined, left, masked, said,
+    in_time, joined, left, masked, numbers, said,
 };
 use tokio::io::AsyncWriteExt;
 
@@ -48,8 +48,7 @@ async fn what_was_said_before_a_close_is_heard_and_what_comes_behind_it_is_not()
     let mut bob = Client::join(&server, "bob").await;
     let mut alice = Client::join(&server, "alice").await;
     bob.hears(&[count(2), joined("alice")]).await;
-    let mut frames: Vec<u8> =
-        (0..150).flat_map(|number| masked(FIN | TEXT, said(&number.to_string()))).collect();
+    let mut frames = numbers(0..150);
     frames.extend(close(1000));
     frames.extend(masked(FIN | TEXT, said("after")));
     frames.extend(masked(FIN | PING, "after"));

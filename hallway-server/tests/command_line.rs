@@ -131,6 +131,8 @@ async fn an_option_that_cannot_be_is_named_in_one_line_with_its_value_and_what_i
         (&["--port", "65536"][..], &["--port", "65536", "0 to 65535"][..]),
         (&["--port", "http"], &["--port", "http", "0 to 65535"]),
         (&["--port=-1"], &["--port", "-1", "0 to 65535"]),
+        (&["--port", "-1"], &["--port", "-1", "0 to 65535"]),
+        (&["--rate", "-5"], &["--rate", "-5", "a whole number"]),
         (&["--listen", "localhost"], &["--listen", "localhost", "127.0.0.1:8080"]),
         (&["--listen", "127.0.0.1"], &["--listen", "127.0.0.1", "an IP address and a port"]),
         (&["--history", "many"], &["--history", "many", "a whole number"]),

@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{CONTINUATION, Client, FIN, Frame, PING, PONG, Server, TEXT, chat, joined, masked, said};
+use common::{
+    CONTINUATION, Client, FIN, Frame, PING, PONG, Server, TEXT, chat, joined, masked, numbers, said,
+};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 
@@ -59,6 +61,7 @@ async fn each_fault_is_told_to_its_sender_alone_in_words_that_name_it() {
         ("[]", "not a JSON object"),
         (r#""chatMessage""#, "not a JSON object"),
         (r#"["chatMessage",{"message":"m"}]"#, "not a JSON object"),
+        (r#"["chatMessage",{"message":"m"},3]"#, "not a JSON object"),
         ("{}", "no \"type\""),
         (r#"{"payload":{"message":"m"}}"#, "no \"type\""),
         (r#"{"type":null,"payload":{"message":"m"}}"#, "no \"type\""),
@@ -67,6 +70,7 @@ async fn each_fault_is_told_to_its_sender_alone_in_words_that_name_it() {
         (r#"{"type":"chatMessage","payload":null}"#, "no \"payload\""),
         (r#"{"type":"chatMessage","payload":"m"}"#, "no \"payload\""),
         (r#"{"type":"chatMessage","payload":["m"]}"#, "no \"payload\""),
+        (r#"{"type":"chatMessage","payload":["m","n"]}"#, "no \"payload\""),
         (r#"{"type":"chatMessage","payload":{}}"#, "no \"message\""),
         (r#"{"type":"chatMessage","payload":{"Message":"m"}}"#, "no \"message\""),
         (r#"{"type":"chatMessage","payload":{"message":7}}"#, "no \"message\""),

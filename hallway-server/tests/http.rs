@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Client, MS, Reply, SECOND, Server, count, exchange, handshake, in_time, open};
+use common::{Client, MS, Reply, Server, count, exchange, handshake, in_time, open};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     time::{Instant, interval},
@@ -107,6 +107,18 @@ async fn http_1_0_is_answered_but_cannot_be_upgraded() {
 }
 
 #[tokio::test]
+async fn a_request_of_http_1_1_names_its_host_once() {
+    let server = Server::start().await;
+    for hosts in ["", "Host: a\r\nHost: b\r\n"] {
+        let reply = exchange(server.address, format!("GET /healthz HTTP/1.1\r\n{hosts}\r\n")).await;
+        assert_eq!(reply.status, "400 Bad Request", "{hosts}");
+        assert!(reply.body.contains("Host"), "{}", reply.body);
+    }
+    let reply = exchange(server.address, "GET /chat HTTP/1.0\r\n\r\n").await;
+    assert_eq!(reply.status, "426 Upgrade Required");
+}
+
+#[tokio::test]
 async fn a_target_may_be_absolute() {
     let server = Server::start().await;
     assert_eq!(exchange(server.address, get("http://hallway.example/healthz")).await.status, "200 OK");
@@ -120,8 +132,14 @@ async fn a_target_may_be_absolute() {
 #[tokio::test]
 async fn what_follows_an_answered_request_is_not_answered() {
     let server = Server::start().await;
-    let reply = exchange(server.address, [get("/healthz"), get("/x"), "x".repeat(50_000)].concat()).await;
+    let mut stream = open(server.address).await;
+    stream.write_all([get("/healthz"), get("/x"), "x".repeat(50_000)].concat().as_bytes()).await.unwrap();
+    let reply = Reply::read(&mut stream).await;
     assert_eq!((&*reply.status, reply.body.trim_end()), ("200 OK", "ok"));
+    // It is read and forgotten, not reset: over a real line a reset overtakes the answer.
+    for _ in 0..2 {
+        in_time(stream.write_all(&[b'x'; 20_000])).await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -191,54 +209,4 @@ async fn bytes_that_trickle_do_not_put_off_the_408() {
         read = in_time(reader.read_exact(&mut first_line)) => drop(read.unwrap()),
     }
     assert_eq!(&first_line, b"HTTP/1.1 408");
-}
-
-#[tokio::test]
-async fn one_connection_too_many_is_503_and_its_place_is_free_again_afterwards() {
-    let server = Server::with(|_, server| server.max_connections = 2).await;
-    let alice = Client::join(&server, "alice").await;
-    let _bob = Client::join(&server, "bob").await;
-    let reply = exchange(server.address, handshake("/chat?username=carol", "")).await;
-    assert_eq!(reply.status, "503 Service Unavailable");
-    assert!(reply.header("Retry-After").unwrap().parse::<u32>().unwrap() > 0);
-    assert_eq!(server.member_count("lobby").await, 2);
-
-    drop(alice);
-    common::eventually("a place", async || {
-        exchange(server.address, get("/healthz")).await.status == "200 OK"
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_handshake_that_is_not_finished_takes_a_place_until_its_time_is_over() {
-    let server = Server::with(|_, server| {
-        server.max_connections = 1;
-        server.handshake_timeout = SECOND / 2;
-    })
-    .await;
-    let mut idle = open(server.address).await;
-    assert_eq!(exchange(server.address, get("/healthz")).await.status, "503 Service Unavailable");
-    assert_eq!(Reply::read(&mut idle).await.status, "408 Request Timeout");
-    drop(idle);
-    common::eventually("a place", async || {
-        exchange(server.address, get("/healthz")).await.status == "200 OK"
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn who_takes_no_answer_does_not_keep_its_place() {
-    let server = Server::with(|_, server| {
-        server.max_connections = 1;
-        server.close_timeout = SECOND / 10;
-    })
-    .await;
-    let mut stays = open(server.address).await;
-    stays.write_all(get("/healthz").as_bytes()).await.unwrap();
-    common::eventually("a place", async || {
-        exchange(server.address, get("/healthz")).await.status == "200 OK"
-    })
-    .await;
-    drop(stays);
 }

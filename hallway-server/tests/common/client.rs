@@ -156,6 +156,20 @@ impl Client {
         while self.text().await != expected {}
     }
 
+    /// The next chat messages, which must be so many; what else is said is left out, and pings are answered.
+    pub(crate) async fn chats(&mut self, messages: usize) -> Vec<String> {
+        let mut chats = Vec::with_capacity(messages);
+        while chats.len() < messages {
+            match self.next().await {
+                Frame::Text(text) if text.contains("chatMessage") => chats.push(text),
+                Frame::Text(_) => {}
+                Frame::Ping(payload) => self.send(masked(FIN | PONG, payload)).await,
+                other => panic!("{other:?}"),
+            }
+        }
+        chats
+    }
+
     /// The next frame must be a Close with this code, and then the end, without a reset.
     pub(crate) async fn closed_with(&mut self, code: u16) {
         assert_eq!(self.next().await, Frame::Close(Some(code)));
@@ -225,4 +239,9 @@ impl Client {
 /// The text frame that says this.
 pub(crate) fn said(message: &str) -> String {
     serde_json::json!({"type": "chatMessage", "payload": {"message": message}}).to_string()
+}
+
+/// The text frames that say these numbers.
+pub(crate) fn numbers(range: std::ops::Range<usize>) -> Vec<u8> {
+    range.flat_map(|number| masked(FIN | TEXT, said(&number.to_string()))).collect()
 }

@@ -26,7 +26,7 @@ use tokio::{
 };
 
 pub(crate) use client::{
-    BINARY, CLOSE, CONTINUATION, Client, FIN, Frame, PING, PONG, TEXT, close, header, masked, said,
+    BINARY, CLOSE, CONTINUATION, Client, FIN, Frame, PING, PONG, TEXT, close, header, masked, numbers, said,
 };
 pub(crate) use http::{Reply, code, exchange, handshake, open};
 pub(crate) use panics::server_panics;
