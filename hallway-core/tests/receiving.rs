@@ -62,6 +62,26 @@ async fn an_event_that_came_before_the_wait_for_it_was_given_up_is_not_lost() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn events_that_are_there_are_received_at_the_first_look() {
+    let hub = hub(|_| {});
+    let [alice, bob] = quiet_members(&hub, ["alice", "bob"]).await;
+    let (_sender, mut bob) = bob.split();
+    for number in 0..10 {
+        let mut waiting = Box::pin(bob.recv());
+        assert!(number % 2 == 0 || at_once(&mut waiting).await.is_none());
+        alice.post(number.to_string()).await.unwrap();
+        member_count(&hub).await;
+        // There is no step between taking the event and returning it in which it could be lost.
+        let received = at_once(&mut waiting).await.unwrap();
+        assert_eq!(words(&received.unwrap()), format!("alice: {number}"));
+    }
+    alice.post("last").await.unwrap();
+    member_count(&hub).await;
+    let mut batch = Vec::new();
+    assert_eq!(at_once(&mut Box::pin(bob.recv_many(&mut batch, 10))).await, Some(Ok(1)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn events_that_came_before_the_wait_for_many_was_given_up_are_not_lost() {
     let hub = hub(|_| {});
     let [alice, bob] = quiet_members(&hub, ["alice", "bob"]).await;

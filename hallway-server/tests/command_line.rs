@@ -220,6 +220,31 @@ async fn its_options_reach_the_server() {
 }
 
 #[tokio::test]
+async fn too_many_open_files_are_waited_out() {
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        "ulimit -n 40; exec \"$0\" --listen 127.0.0.1:0",
+        env!("CARGO_BIN_EXE_hallway-server"),
+    ]);
+    command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let server = Running::start(command).await;
+    let mut alice = server.connect("alice").await;
+    let mut idle = Vec::new();
+    for _ in 0..60 {
+        idle.push(open(server.address).await);
+    }
+    // The system takes one more on the server's behalf, but nobody is there to answer yet.
+    let mut bob = Client::over(open(server.address).await);
+    bob.send(handshake("/chat?username=bob", "")).await;
+    alice.say("those who are in are served").await;
+    alice.until(&chat("alice", "those who are in are served")).await;
+    drop(idle);
+    bob.upgraded().await;
+    bob.until(&chat("alice", "those who are in are served")).await;
+}
+
+#[tokio::test]
 async fn sigterm_and_sigint_close_every_client_with_1001_and_the_exit_code_is_0() {
     for signal in ["TERM", "INT"] {
         let server = Running::start(hallway(&["--listen", "127.0.0.1:0"])).await;

@@ -155,8 +155,7 @@ async fn a_message_may_come_in_fragments_cut_anywhere() {
 async fn many_messages_may_come_in_one_packet_and_one_in_single_bytes() {
     let server = Server::start().await;
     let (mut alice, mut bob) = two(&server).await;
-    let packet: Vec<u8> = (0..100).flat_map(|number| masked(FIN | TEXT, said(&number.to_string()))).collect();
-    alice.send(packet).await;
+    alice.send(numbers(0..100)).await;
     for number in 0..100 {
         bob.hears(&[chat("alice", &number.to_string())]).await;
     }

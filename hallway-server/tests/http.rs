@@ -138,7 +138,7 @@ async fn what_follows_an_answered_request_is_not_answered() {
     assert_eq!((&*reply.status, reply.body.trim_end()), ("200 OK", "ok"));
     // It is read and forgotten, not reset: over a real line a reset overtakes the answer.
     for _ in 0..2 {
-        in_time(stream.write_all(&[b'x'; 20_000])).await.unwrap();
+        in_time(stream.write_all(&vec![b'x'; 20_000])).await.unwrap();
     }
 }
 

@@ -229,7 +229,7 @@ impl Client {
 
     /// Whether there was something to read.
     async fn read(&mut self) -> bool {
-        let mut buffer = [0; 4 << 10];
+        let mut buffer = vec![0; 4 << 10];
         let bytes = self.stream.read(&mut buffer).await.expect("no reset");
         self.received.extend(&buffer[..bytes]);
         bytes > 0
