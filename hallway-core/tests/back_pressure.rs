@@ -66,6 +66,20 @@ async fn the_space_of_a_refused_message_is_not_taken() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_mailbox_is_full_by_bytes_and_not_by_messages() {
+    let hub = hub(|config| {
+        config.max_message_bytes = 1_000;
+        config.mailbox_bytes = 10_000;
+    });
+    let alice = join(&hub, "alice").await;
+    let mut accepted = 0;
+    while at_once(&mut Box::pin(alice.post("x".repeat(1_000)))).await.is_some() {
+        accepted += 1;
+    }
+    assert!((5..10).contains(&accepted), "{accepted} messages of 1,000 bytes and a little more in 10,000");
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_waits_for_space_is_served_in_the_order_of_asking() {
     let (hub, mut alice, sender) = alice_in_a_hub_with_a_small_mailbox().await;
     let accepted = fill_mailbox(&sender).await;

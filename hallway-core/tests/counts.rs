@@ -4,7 +4,9 @@ mod common;
 
 use std::time::Duration;
 
-use common::{MS, SECOND, heard, hub, join, pass};
+use common::{MS, SECOND, heard, hub, join, next, pass};
+use hallway_core::Event;
+use tokio::time::Instant;
 
 #[tokio::test(start_paused = true)]
 async fn in_a_quiet_room_the_count_is_sent_at_once() {
@@ -38,6 +40,19 @@ async fn in_a_busy_room_the_count_is_sent_every_100_ms_at_most_and_the_newest_va
 
     assert_eq!(told.iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 100, 200, 300]);
     assert_eq!(told.last(), Some(&(300, 26)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_count_that_was_put_off_comes_by_itself_when_it_is_due() {
+    // Bob's announcement is held back: what is due for it at the end of the second does not put off the count.
+    let hub = hub(|config| config.announcement_frames_per_second = 1);
+    let mut alice = join(&hub, "alice").await;
+    let start = Instant::now();
+    let _bob = join(&hub, "bob").await;
+    // Nobody asks the hub for anything meanwhile.
+    while next(&mut alice).await != Ok(Event::Count(2)) {}
+    // The runtime's timer goes by whole milliseconds.
+    assert!((100..=101).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,8 +4,9 @@ mod common;
 
 use std::sync::{Arc, Weak};
 
-use common::{SECOND, TestClock, drained, in_time, join, lobby, next, pass};
-use hallway_core::{Clock, Config, Event, Hub};
+use common::{SECOND, TestClock, at_once, drained, in_time, join, lobby, next, pass};
+use hallway_core::{Clock, Closed, Config, Event, Hub, JoinError, PostError, RecvError};
+use tokio::runtime::Builder;
 
 #[tokio::test(start_paused = true)]
 async fn a_hub_lives_while_it_has_a_member_and_ends_when_the_last_is_dropped() {
@@ -48,6 +49,37 @@ async fn a_hub_that_was_shut_down_ends_although_handles_and_members_are_left() {
     hub.shutdown();
     in_time(hub.closed()).await;
     assert!(task.upgrade().is_none());
+}
+
+#[test]
+fn when_the_runtime_of_a_hub_is_dropped_whoever_waits_for_it_is_refused() {
+    let runtime = || Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let (its_own, another) = (runtime(), runtime());
+    let (hub, mut alice) = its_own.block_on(async {
+        let hub = common::hub(|config| {
+            config.max_message_bytes = 1;
+            config.mailbox_bytes = 1 + (8 << 10);
+        });
+        let alice = join(&hub, "alice").await;
+        (hub, alice)
+    });
+    drained(|| alice.try_recv());
+    let (sender, mut receiver) = alice.split();
+    let room = lobby();
+    let (mut post, mut joining) = another.block_on(async {
+        while at_once(&mut Box::pin(sender.post("x"))).await.is_some() {}
+        let (mut post, mut joining) = (Box::pin(sender.post("y")), Box::pin(hub.join(&room, "bob")));
+        assert!(at_once(&mut post).await.is_none() && at_once(&mut joining).await.is_none());
+        (post, joining)
+    });
+    drop(its_own);
+    another.block_on(async {
+        assert_eq!(in_time(&mut post).await, Err(PostError::Closed));
+        assert_eq!(in_time(&mut joining).await.unwrap_err(), JoinError::Closed);
+        assert_eq!(in_time(hub.member_count(&room)).await, Err(Closed));
+        in_time(hub.closed()).await;
+        assert_eq!(in_time(receiver.recv()).await, Err(RecvError::Closed));
+    });
 }
 
 /// A clock that belongs to the hub's task: while the trace of it can be upgraded, the task is there.

@@ -96,6 +96,25 @@ async fn the_name_of_an_anonymous_member_that_left_is_free_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_is_anonymous_since_this_second_of_yesterday_keeps_the_name_to_itself() {
+    let hub = hub(|_| {});
+    let _yesterday = join(&hub, "").await;
+    pass(3_600 * SECOND).await;
+    let _in_between = join(&hub, "").await;
+    pass(23 * 3_600 * SECOND).await;
+    assert_eq!(&**join(&hub, "").await.username(), "Anon_210507_2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_number_of_an_anonymous_member_that_left_is_not_one_of_a_later_second() {
+    let hub = hub(|_| {});
+    let _first = join(&hub, "").await;
+    drop(join(&hub, "").await);
+    pass(SECOND).await;
+    assert_eq!(&**join(&hub, "").await.username(), "Anon_210508");
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_members_may_share_a_name() {
     let hub = hub(|_| {});
     let mut phone = join(&hub, "alice").await;

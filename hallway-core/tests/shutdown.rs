@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{SECOND, at_once, drained, heard, hub, in_time, join, lobby, next, pass};
+use common::{SECOND, at_once, drained, heard, hub, in_time, join, lobby, next, pass, quiet_members};
 use hallway_core::{Closed, JoinError, PostError, RecvError};
 
 #[tokio::test(start_paused = true)]
@@ -171,6 +171,23 @@ async fn shutdown_in_a_flood(turns: usize) {
         let own = received.iter().filter(|words| words.starts_with(&whose));
         assert!(own.eq(&accepted), "{whose}after {turns} turns");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_still_accepted_before_the_hub_has_heard_of_its_shutdown_is_delivered() {
+    let hub = hub(|_| {});
+    let [mut alice] = quiet_members(&hub, ["alice"]).await;
+    hub.shutdown();
+    // Without a turn for the hub, and more than it takes out of its mailbox in one turn.
+    let mut accepted = Vec::new();
+    for number in 0..1_000 {
+        if at_once(&mut Box::pin(alice.post(number.to_string()))).await == Some(Ok(())) {
+            accepted.push(format!("alice: {number}"));
+        }
+    }
+    in_time(hub.closed()).await;
+    accepted.push("closed".to_owned());
+    assert_eq!(drained(|| alice.try_recv()), accepted);
 }
 
 #[tokio::test(start_paused = true)]
