@@ -91,6 +91,11 @@ impl Announcer {
         }
     }
 
+    /// Nobody is left to be told what was held back; who comes later was not there.
+    pub(crate) fn forget_sums(&mut self) {
+        self.window = None;
+    }
+
     /// When [`tick`](Self::tick) will have something to say, if nothing else happens.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let count = if self.count_is_owed { self.count_due() } else { None };

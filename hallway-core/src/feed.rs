@@ -175,14 +175,15 @@ impl Log {
         into: &mut Vec<Event>,
         limit: usize,
     ) -> Result<usize, TryRecvError> {
+        if limit == 0 {
+            return Ok(0);
+        }
         let missed = self.skip_dropped(cursor);
         if missed > 0 {
             return Err(TryRecvError::Missed(missed));
         }
         let before = into.len();
-        if limit > 0 {
-            into.extend(cursor.owed_count.take());
-        }
+        into.extend(cursor.owed_count.take());
         let from = usize::try_from(cursor.position - self.start).unwrap_or(usize::MAX);
         for entry in self.entries.iter_mut().skip(from).take(limit - (into.len() - before)) {
             entry.unread -= 1;
@@ -192,7 +193,6 @@ impl Log {
         }
         self.free_read();
         match into.len() - before {
-            0 if limit == 0 => Ok(0),
             0 if self.ended => Err(TryRecvError::Closed),
             0 => Err(TryRecvError::Empty),
             count => Ok(count),

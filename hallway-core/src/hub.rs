@@ -87,9 +87,9 @@ impl Hub {
     /// Tells the hub to end. Returns at once; calling it again changes nothing.
     ///
     /// What was accepted before is still delivered: each member receives all of it and then
-    /// [`RecvError::Closed`](crate::RecvError::Closed). What comes later is refused with `Closed`. Leaves are no longer
-    /// announced.
+    /// [`RecvError::Closed`](crate::RecvError::Closed). What comes later is refused with `Closed`.
     pub fn shutdown(&self) {
+        self.postbox.refuse();
         // A hub that has ended already needs no telling.
         let _ = self.postbox.send_unbounded(Command::Shutdown);
     }

@@ -57,6 +57,13 @@ impl<C: Cost> Postbox<C> {
     }
 }
 
+impl<C> Postbox<C> {
+    /// From now on nothing that waits for its place gets one. What is in the queue stays there.
+    pub(crate) fn refuse(&self) {
+        self.space.close();
+    }
+}
+
 impl<C> Clone for Postbox<C> {
     fn clone(&self) -> Self {
         Self { queue: self.queue.clone(), space: Arc::clone(&self.space), bytes: self.bytes }

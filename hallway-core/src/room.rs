@@ -69,6 +69,9 @@ impl Room {
         if let Some(name) = self.members.remove(&id) {
             self.names.release(&name);
             self.changed(Change::Left(name.text), now);
+            if self.members.is_empty() {
+                self.announcer.forget_sums();
+            }
         }
     }
 

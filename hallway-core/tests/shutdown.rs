@@ -200,3 +200,12 @@ async fn who_leaves_after_the_end_is_not_announced() {
     drop(bob);
     assert_eq!(drained(|| alice.try_recv()), ["1 members", "alice joined", "bob joined", "closed"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_after_the_call_is_refused_although_the_hub_has_not_ended_yet() {
+    let hub = hub(|_| {});
+    let alice = join(&hub, "alice").await;
+    hub.shutdown();
+    assert_eq!(alice.post("too late").await, Err(PostError::Closed));
+    assert_eq!(hub.join(&lobby(), "bob").await.map(drop), Err(JoinError::Closed));
+}

@@ -139,3 +139,14 @@ fn others(events: &[Event]) -> usize {
         })
         .sum()
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_after_a_storm_of_leavers_is_told_nothing_of_it() {
+    let (hub, members) = storm(1_000).await;
+    members[0].post("what keeps the room").await.expect("the hub runs");
+    drop(members);
+    pass(3_600 * SECOND).await;
+    let mut late = join(&hub, "late").await;
+    member_count(&hub).await;
+    assert_eq!(events(&mut late)[1..], [Event::Count(1), Event::Joined("late".into())]);
+}

@@ -108,7 +108,16 @@ fn the_end_comes_after_what_was_published_before_it() {
     assert_eq!(read(&mut reader), Err(TryRecvError::Closed));
 }
 
-#[tokio::test]
+#[test]
+fn a_reader_that_asks_for_nothing_gets_nothing_and_is_told_nothing() {
+    let feed = Feed::new(bound(1));
+    let mut slow = feed.subscribe();
+    publish(&feed, [said(""), said("")]);
+    assert_eq!(slow.try_recv_many(&mut Vec::new(), 0), Ok(0));
+    assert_eq!(read(&mut slow), Err(TryRecvError::Missed(1)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_waiting_reader_is_woken_by_an_event_and_by_the_end() {
     let feed = Feed::new(bound(10));
     let mut reader = feed.subscribe();
@@ -121,5 +130,6 @@ async fn a_waiting_reader_is_woken_by_an_event_and_by_the_end() {
     publish(&feed, [Event::Count(1)]);
     tokio::task::yield_now().await;
     drop(feed);
-    assert_eq!(waiting.await.unwrap(), (Ok(1), Err(RecvError::Closed)));
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(10), waiting).await;
+    assert_eq!(ended.unwrap().unwrap(), (Ok(1), Err(RecvError::Closed)));
 }
