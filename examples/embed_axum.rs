@@ -1,7 +1,7 @@
 //! The hub behind a route of an axum service: `cargo run --example embed_axum [ADDRESS]`.
 //!
-//! The service's other routes stay what they are. Clients speak the same protocol as with `hallway-server`, whose
-//! limits (rates, time-outs, close codes) a service of this kind sets for itself.
+//! The service's other routes stay what they are. Clients see the same frames as with `hallway-server`; its limits,
+//! notices of bad frames and close codes are left to a service of this kind.
 
 use std::time::Duration;
 

@@ -22,7 +22,7 @@
 //! # Guarantees
 //!
 //! **Order.** Every room has one order of events. All its members receive them in this order, and the history is a
-//! piece of it. A member's own posts keep the order in which its calls to [`post`](MemberSender::post) returned.
+//! piece of it. A post that begins after another has returned comes after it.
 //!
 //! **Joining** is one step. Where the replayed history ends the live events begin: none is missing, none comes twice.
 //!

@@ -71,6 +71,9 @@ impl Room {
             self.changed(Change::Left(name.text), now);
             if self.members.is_empty() {
                 self.announcer.forget_sums();
+                // Nothing counts the buffers of an empty room, which may have been a large one.
+                self.members = HashMap::new();
+                self.names = Names::new();
             }
         }
     }

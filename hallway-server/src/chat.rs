@@ -150,12 +150,13 @@ struct Writer {
 impl Writer {
     /// Sends the frames in one go. Where the future is dropped some of them may be lost, but none is torn.
     async fn send(&self, frames: impl IntoIterator<Item = Message>) -> Result<(), End> {
+        // Locked for one frame at a time, and in turn: a ping or a notice need not wait until a slow client has taken a
+        // whole batch, or the ping would come too late for one that is slow and alive.
         let write = async {
-            let mut sink = self.sink.lock().await;
             for frame in frames {
-                sink.feed(frame).await?;
+                self.sink.lock().await.feed(frame).await?;
             }
-            sink.flush().await
+            self.sink.lock().await.flush().await
         };
         self.unless_stalled(write).await?.map_err(End::from)
     }

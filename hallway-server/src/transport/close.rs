@@ -134,12 +134,19 @@ pub async fn finish(mut socket: Socket, end: &End, limit: Duration) {
     }
 }
 
-/// Reads and forgets what still comes, until the other side shuts, up to a bound. A socket that is dropped with
+/// Reads and forgets what still comes, until the other side shuts or `limit` is over. A socket that is dropped with
 /// unread bytes is reset, and the reset can overtake what was sent last.
 pub(super) async fn drain(stream: &mut (impl AsyncRead + Unpin), limit: Duration) {
-    // Whether it ended by the other side, by the bound or by a failure: then it is over.
-    let _ = timeout(limit, tokio::io::copy(&mut stream.take(DRAINED_BYTES), &mut tokio::io::sink())).await;
+    let read = async {
+        let read = tokio::io::copy(&mut stream.take(DRAINED_BYTES), &mut tokio::io::sink()).await;
+        if matches!(read, Ok(DRAINED_BYTES)) {
+            // One that goes on sending is read no further, and not reset either: it may still read what it was sent.
+            std::future::pending::<()>().await;
+        }
+    };
+    // However it ended, it is over.
+    let _ = timeout(limit, read).await;
 }
 
-/// Read after the end: twice what a usual receive buffer holds.
+/// Read after the end, so that nobody can keep the server reading for long.
 const DRAINED_BYTES: u64 = 256 << 10;

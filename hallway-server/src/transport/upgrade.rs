@@ -62,7 +62,7 @@ pub async fn upgrade(
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
-        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES.max(8 * max_message_bytes))
+        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES.max(max_message_bytes.saturating_mul(8)))
         .max_message_size(Some(max_message_bytes))
         .max_frame_size(Some(max_message_bytes));
     let stream = Metered::new(stream);
