@@ -3,8 +3,7 @@
 mod common;
 
 use common::{
-    Client, FIN, Frame, MS, PATIENCE, Reply, SECOND, Server, TEXT, chat, close, count, handshake, header,
-    in_time, joined, masked, open, said,
+    Client, Frame, PATIENCE, Reply, SECOND, Server, chat, close, count, handshake, in_time, joined, open,
 };
 use hallway_core::{RecvError, RoomName};
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::Instant};
@@ -132,97 +131,6 @@ async fn a_handshake_that_is_not_finished_is_answered_with_503() {
     alice.closed_with(1001).await;
     drop((alice, waiting));
     server.ended().await;
-}
-
-#[tokio::test]
-async fn who_takes_nothing_does_not_put_the_end_off_beyond_the_graces() {
-    let mut server = Server::with_send_buffer(16 << 10, |_, server| {
-        server.rate = 100_000;
-        server.burst = 100_000;
-        server.shutdown_grace = 300 * MS;
-        server.close_timeout = 300 * MS;
-    });
-    let mut alice = Client::join(&server, "alice").await;
-    let slow = Client::join_with_small_buffer(&server, "slow").await;
-    alice.until(&joined("slow")).await;
-    let message = "x".repeat(10_000);
-    for _ in 0..40 {
-        alice.say(&message).await;
-        alice.hears(&[chat("alice", &message)]).await;
-    }
-    let start = Instant::now();
-    server.shut_down();
-    parts(alice).await;
-    server.ended().await;
-    assert!(start.elapsed() >= 300 * MS, "it had {:?} to take what was said", start.elapsed());
-    assert!(start.elapsed() < 3 * SECOND, "{:?}", start.elapsed());
-    drop(slow);
-}
-
-#[tokio::test]
-async fn who_takes_what_was_said_within_the_grace_gets_all_of_it() {
-    let mut server = Server::with_send_buffer(16 << 10, |_, server| {
-        server.rate = 100_000;
-        server.burst = 100_000;
-        server.shutdown_grace = PATIENCE;
-    });
-    let mut alice = Client::join(&server, "alice").await;
-    let mut slow = Client::join_with_small_buffer(&server, "slow").await;
-    alice.until(&joined("slow")).await;
-    let message = |number: usize| format!("{number:010000}");
-    for number in 0..40 {
-        alice.say(&message(number)).await;
-        alice.hears(&[chat("alice", &message(number))]).await;
-    }
-    server.shut_down();
-    alice.closed_with(1001).await;
-    for number in 0..40 {
-        slow.hears(&[chat("alice", &message(number))]).await;
-    }
-    slow.closed_with(1001).await;
-}
-
-#[tokio::test]
-async fn who_does_not_answer_the_close_does_not_put_the_end_off_beyond_the_graces() {
-    let mut server = Server::with(|_, server| {
-        server.shutdown_grace = 300 * MS;
-        server.close_timeout = 300 * MS;
-    })
-    .await;
-    let mut alice = Client::join(&server, "alice").await;
-    let mut bob = Client::join(&server, "bob").await;
-    bob.send(&header(FIN | TEXT, 10)[..3]).await;
-    let start = Instant::now();
-    server.shut_down();
-    alice.until_closed_with(1001).await;
-    bob.until_closed_with(1001).await;
-    server.ended().await;
-    assert!(start.elapsed() < 3 * SECOND, "{:?}", start.elapsed());
-}
-
-#[tokio::test]
-async fn who_sends_on_and_on_does_not_put_the_end_off_beyond_the_graces() {
-    let mut server = Server::with(|_, server| {
-        server.rate = 100_000;
-        server.burst = 100_000;
-        server.shutdown_grace = 300 * MS;
-        server.close_timeout = 300 * MS;
-    })
-    .await;
-    let alice = Client::join(&server, "alice").await;
-    let (mut reader, mut writer) = alice.stream.into_split();
-    let talk = tokio::spawn(async move {
-        let frame = masked(FIN | TEXT, said("and another thing"));
-        while writer.write_all(&frame).await.is_ok() {}
-    });
-    let listen = tokio::spawn(async move { tokio::io::copy(&mut reader, &mut tokio::io::sink()).await });
-    let start = Instant::now();
-    server.shut_down();
-    server.ended().await;
-    assert!(start.elapsed() < 3 * SECOND, "{:?}", start.elapsed());
-    in_time(talk).await.unwrap();
-    // Whether it saw an end or a reset: it is over.
-    let _ = in_time(listen).await.unwrap();
 }
 
 #[tokio::test]

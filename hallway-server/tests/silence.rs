@@ -6,6 +6,7 @@ use common::{
     CONTINUATION, Client, FIN, Frame, MS, PATIENCE, PONG, SECOND, Server, TEXT, chat, count, in_time, joined,
     left, masked, said,
 };
+use hallway_core::RoomName;
 use tokio::time::{Instant, interval};
 
 /// Pings after 100 ms of silence, gives up after a second.
@@ -108,4 +109,34 @@ async fn a_client_that_takes_long_over_one_message_is_not_silent() {
     }
     // Where the machine had no time for it for 100 ms it was pinged.
     assert_eq!(next_but_pings(&mut alice).await, Frame::Text(chat("alice", "slowly")));
+}
+
+#[tokio::test]
+async fn a_client_that_takes_long_over_what_it_is_sent_is_pinged_in_between_and_stays() {
+    let server = Server::with_send_buffer(8 << 10, |_, server| {
+        server.ping_after = SECOND / 2;
+        server.silence_timeout = 2 * SECOND;
+    });
+    let mut slow = Client::join_with_small_buffer(&server, "slow").await;
+    let alice = server.hub.join(&RoomName::default(), "alice").await.unwrap();
+    // What the server writes at once takes a client of 100 KB a second five seconds.
+    for _ in 0..150 {
+        alice.post("x".repeat(8_000)).await.unwrap();
+    }
+    let start = Instant::now();
+    let mut ticks = interval(80 * MS);
+    let mut pings = 0;
+    while start.elapsed() < 4 * SECOND {
+        ticks.tick().await;
+        match slow.next().await {
+            Frame::Text(_) => {}
+            Frame::Ping(payload) => {
+                pings += 1;
+                slow.send(masked(FIN | PONG, payload)).await;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(pings > 0);
+    assert_eq!(server.member_count("lobby").await, 2);
 }

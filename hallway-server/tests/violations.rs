@@ -3,9 +3,10 @@
 mod common;
 
 use common::{
-    BINARY, CLOSE, CONTINUATION, Client, FIN, Frame, PING, PONG, Server, TEXT, chat, close, count, header,
-    joined, left, masked, said,
+    BINARY, CLOSE, CONTINUATION, Client, FIN, Frame, PING, PONG, SECOND, Server, TEXT, chat, close, count,
+    header, joined, left, masked, said,
 };
+use tokio::{io::AsyncWriteExt, time::timeout};
 
 /// A client that sends this is closed with this code, without a reset, and bob hears that it left, once.
 async fn is_closed_with(code: u16, cases: &[(&str, Vec<u8>)]) {
@@ -151,6 +152,23 @@ async fn who_sends_on_after_a_violation_still_learns_why_it_was_closed() {
     for _ in 0..2 {
         alice.send(masked(FIN | TEXT, "z".repeat(20_000))).await;
     }
+}
+
+#[tokio::test]
+async fn who_floods_the_server_after_a_violation_can_still_read_why_it_was_closed() {
+    let server = Server::with(|_, server| server.close_timeout = 60 * SECOND).await;
+    let mut alice = Client::join(&server, "alice").await;
+    alice.send(masked(FIN | BINARY, "")).await;
+    let flood = vec![0; 64 << 10];
+    let mut pieces = 0;
+    // Until it is read no further. A reset would be an error.
+    while let Ok(sent) = timeout(SECOND / 4, alice.stream.write_all(&flood)).await {
+        sent.expect("no reset");
+        pieces += 1;
+        // 64 MB are more than any socket's buffers hold.
+        assert!(pieces < 1_000, "the server reads on");
+    }
+    alice.closed_with(1003).await;
 }
 
 #[tokio::test]

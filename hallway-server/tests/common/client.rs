@@ -92,12 +92,18 @@ impl Client {
 
     /// As [`join`](Self::join), with a receive buffer so small that the server soon feels when it is not read.
     pub(crate) async fn join_with_small_buffer(server: &Server, name: &str) -> Self {
+        let mut client = Self::open_with_small_buffer(server, name).await;
+        client.until(&joined(name)).await;
+        client
+    }
+
+    /// The same, before it has read anything.
+    pub(crate) async fn open_with_small_buffer(server: &Server, name: &str) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(4 << 10).expect("a receive buffer");
         let mut client = Self::over(in_time(socket.connect(server.address)).await.expect("connected"));
         client.send(handshake(&format!("/chat?username={name}"), "")).await;
         client.upgraded().await;
-        client.until(&joined(name)).await;
         client
     }
 
@@ -178,14 +184,22 @@ impl Client {
 
     /// Reads on until a Close has come, which must have this code, and then the end.
     pub(crate) async fn until_closed_with(&mut self, code: u16) {
+        self.chats_before_close(code).await;
+    }
+
+    /// As [`until_closed_with`](Self::until_closed_with); returns how many chat messages came before it.
+    pub(crate) async fn chats_before_close(&mut self, code: u16) -> usize {
+        let mut chats = 0;
         loop {
             match self.next().await {
                 Frame::Close(closed) => break assert_eq!(closed, Some(code)),
                 Frame::End => panic!("an end without a Close"),
-                Frame::Text(_) | Frame::Ping(_) | Frame::Pong(_) => {}
+                Frame::Text(text) => chats += usize::from(text.contains("chatMessage")),
+                Frame::Ping(_) | Frame::Pong(_) => {}
             }
         }
         assert_eq!(self.next().await, Frame::End);
+        chats
     }
 
     /// Vanishes with a reset.
