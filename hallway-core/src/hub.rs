@@ -1,6 +1,6 @@
 //! The handle to a hub.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{oneshot, watch};
 
@@ -33,9 +33,11 @@ impl Hub {
     /// Starts a hub as a task of the current tokio runtime.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// Outside of a tokio runtime, or on one without timers (`enable_time`).
     pub fn spawn(config: Config, clock: impl Clock) -> Result<Self, ConfigError> {
         config.validate()?;
+        // Here it panics where its caller sees it, not in the task at the first count that is put off.
+        drop(tokio::time::sleep(Duration::ZERO));
         let config = Arc::new(config);
         let (postbox, inbox) = mailbox(config.mailbox_bytes);
         let (task_lives, ended) = watch::channel(());

@@ -104,3 +104,10 @@ fn hub_with_a_trace() -> (Hub, Weak<()>) {
     let clock = TracedClock { clock: TestClock::new(), _trace: trace };
     (Hub::spawn(Config::default(), clock).expect("the default limits are valid"), weak)
 }
+
+#[test]
+#[should_panic(expected = "timers are disabled")]
+fn a_runtime_without_timers_is_refused_at_once() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async { drop(common::hub(|_| {})) });
+}

@@ -70,7 +70,7 @@ pub async fn serve(
 }
 
 /// The advised size of the kernel's send buffer (`SO_SNDBUF`) of a connection: with it, one that takes less than about
-/// 1.5 KiB a second counts as taking nothing under the default [`Config::stall_timeout`].
+/// 4 KiB a second counts as taking nothing under the default [`Config::stall_timeout`].
 pub const SEND_BUFFER_BYTES: u32 = 64 << 10;
 
 /// Cancel safe.

@@ -3,8 +3,9 @@
 mod cli;
 
 use std::{
+    env,
     future::Future,
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     net::SocketAddr,
     process::ExitCode,
 };
@@ -21,7 +22,13 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(code) => return code.into(),
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = match log_filter() {
+        Ok(filter) => filter,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return 2.into();
+        }
+    };
     let colours = io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(io::stderr).init();
 
@@ -34,13 +41,25 @@ fn main() -> ExitCode {
     }
 }
 
+fn log_filter() -> Result<EnvFilter, String> {
+    match env::var("RUST_LOG") {
+        Ok(text) => EnvFilter::try_new(&text).map_err(|error| {
+            format!(
+                "RUST_LOG is {text:?}, allowed is a level or a filter such as hallway_server=debug: {error}"
+            )
+        }),
+        Err(_) => Ok(EnvFilter::new("info")),
+    }
+}
+
 #[tokio::main]
 async fn run(Settings { address, hub, server }: Settings) -> Result<(), Box<dyn std::error::Error>> {
     let listener = listen(address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
     let address = listener.local_addr()?;
     let signal = termination()?;
     let hub = Hub::spawn(hub, SystemClock)?;
-    println!("listening on ws://{address}/chat?username=NAME");
+    // Whoever started it may not want to know; that is no reason not to serve.
+    let _ = writeln!(io::stdout(), "listening on ws://{address}/chat?username=NAME");
     serve(listener, hub, server, signal).await?;
     Ok(())
 }

@@ -269,3 +269,13 @@ async fn a_client_that_does_not_answer_cannot_keep_it_from_ending() {
     assert_eq!(server.ended().await, (Some(0), vec![]));
     drop(alice);
 }
+
+#[tokio::test]
+async fn a_log_filter_that_is_none_is_named_in_one_line() {
+    let mut command = hallway(&["--listen", "127.0.0.1:0"]);
+    command.env("RUST_LOG", "a=b=c");
+    let output = output(command).await;
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), text.lines().count()), (Some(2), 1), "{text}");
+    assert!(text.starts_with("error: RUST_LOG is \"a=b=c\", allowed is "), "{text}");
+}
