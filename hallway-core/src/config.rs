@@ -82,33 +82,19 @@ impl Config {
         // One message and its name must fit, or a member could never be shown it and a post would wait for ever.
         let largest = self.max_message_bytes.saturating_add(SMALLEST_SLACK);
 
-        in_range("history", "messages", self.history, 0, 1_000_000)?;
-        in_range("max_rooms", "rooms", self.max_rooms, 1, 10_000_000)?;
-        in_range("max_members_per_room", "members", self.max_members_per_room, 1, 10_000_000)?;
-        in_range("max_name_chars", "characters", self.max_name_chars, 1, 1_024)?;
-        in_range("max_message_bytes", "bytes", self.max_message_bytes, 1, 16 << 20)?;
-        in_range("count_interval", "milliseconds", millis, 0, 60_000)?;
-        in_range("feed_bytes", "bytes", self.feed_bytes, largest, 1 << 30)?;
-        in_range("mailbox_bytes", "bytes", self.mailbox_bytes, largest, 1 << 30)
+        ConfigError::check("history", "messages", self.history, 0..=1_000_000)?;
+        ConfigError::check("max_rooms", "rooms", self.max_rooms, 1..=10_000_000)?;
+        ConfigError::check("max_members_per_room", "members", self.max_members_per_room, 1..=10_000_000)?;
+        ConfigError::check("max_name_chars", "characters", self.max_name_chars, 1..=1_024)?;
+        ConfigError::check("max_message_bytes", "bytes", self.max_message_bytes, 1..=16 << 20)?;
+        ConfigError::check("count_interval", "milliseconds", millis, 0..=60_000)?;
+        ConfigError::check("feed_bytes", "bytes", self.feed_bytes, largest..=1 << 30)?;
+        ConfigError::check("mailbox_bytes", "bytes", self.mailbox_bytes, largest..=1 << 30)
     }
 }
 
 /// Room for what is counted beside a message's text: the longest name in UTF-8 and the bookkeeping of a slot.
 const SMALLEST_SLACK: usize = 8 << 10;
-
-fn in_range(
-    option: &'static str,
-    unit: &'static str,
-    value: usize,
-    min: usize,
-    max: usize,
-) -> Result<(), ConfigError> {
-    if (min..=max).contains(&value) {
-        Ok(())
-    } else {
-        Err(ConfigError::OutOfRange { option, unit, value, min, max })
-    }
-}
 
 #[cfg(test)]
 mod tests {

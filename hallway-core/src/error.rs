@@ -1,5 +1,7 @@
 //! One enum for each operation that can fail.
 
+use std::ops::RangeInclusive;
+
 use thiserror::Error;
 
 /// A [`Config`](crate::Config) that no hub can run with.
@@ -20,6 +22,22 @@ pub enum ConfigError {
         /// The largest possible value.
         max: usize,
     },
+}
+
+impl ConfigError {
+    /// Whether a limit is within what is possible; for every configuration with limits of this kind.
+    pub fn check(
+        option: &'static str,
+        unit: &'static str,
+        value: usize,
+        possible: RangeInclusive<usize>,
+    ) -> Result<(), Self> {
+        if possible.contains(&value) {
+            return Ok(());
+        }
+        let (min, max) = possible.into_inner();
+        Err(Self::OutOfRange { option, unit, value, min, max })
+    }
 }
 
 /// A text that is no room's name.

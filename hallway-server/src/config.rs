@@ -65,9 +65,9 @@ impl Default for Config {
 impl Config {
     /// Whether a server can run with these limits; the error names the first that cannot be.
     pub fn validate(&self) -> Result<(), ConfigError> {
-        in_range("max_connections", "connections", self.max_connections, 1, 10_000_000)?;
-        in_range("rate", "messages a second", self.rate as usize, 1, 1_000_000)?;
-        in_range("burst", "messages", self.burst as usize, 1, 1_000_000)?;
+        ConfigError::check("max_connections", "connections", self.max_connections, 1..=10_000_000)?;
+        ConfigError::check("rate", "messages a second", self.rate as usize, 1..=1_000_000)?;
+        ConfigError::check("burst", "messages", self.burst as usize, 1..=1_000_000)?;
         for (option, duration) in [
             ("handshake_timeout", self.handshake_timeout),
             ("ping_after", self.ping_after),
@@ -77,22 +77,8 @@ impl Config {
             ("shutdown_grace", self.shutdown_grace),
         ] {
             let millis = usize::try_from(duration.as_millis()).unwrap_or(usize::MAX);
-            in_range(option, "milliseconds", millis, 1, 86_400_000)?;
+            ConfigError::check(option, "milliseconds", millis, 1..=86_400_000)?;
         }
         Ok(())
-    }
-}
-
-fn in_range(
-    option: &'static str,
-    unit: &'static str,
-    value: usize,
-    min: usize,
-    max: usize,
-) -> Result<(), ConfigError> {
-    if (min..=max).contains(&value) {
-        Ok(())
-    } else {
-        Err(ConfigError::OutOfRange { option, unit, value, min, max })
     }
 }
