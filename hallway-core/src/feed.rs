@@ -1,86 +1,61 @@
-//! One ordered stream of events for each room, bounded in bytes, read by every member at its own pace.
-//!
-//! The log is shared: an event is stored once, however many read it, and freed when the last of them has. A reader is
-//! a cursor into it. The writer never waits: when unread events exceed the bound the oldest are dropped, and a
-//! reader whose cursor stood before them learns how many messages it missed and goes on behind the gap.
+//! What a room says, in order: one log for each room, a cursor for each reader, and the waking of who waits.
 
-use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::{
     error::{RecvError, TryRecvError},
     event::Event,
+    log::{Cursor, Item, Log},
 };
 
-/// The writing end; dropping it ends the stream behind what was published.
+/// The writing end; dropping it ends the feed behind what was published.
 #[derive(Debug)]
 pub(crate) struct Feed {
     shared: Arc<Shared>,
-    bound: usize,
 }
 
-/// A reading end, at a position of its own.
+/// What a room says from some position on. Holding it is not being a member: the room does not count it.
+///
+/// Nobody waits for it. What it has not read is held for it while all that is unread fits into
+/// [`Config::feed_bytes`](crate::Config::feed_bytes); behind that the oldest messages are lost to it, it is told how
+/// many, and goes on with what is there.
 #[derive(Debug)]
-pub(crate) struct Reader {
+pub struct RoomFeed {
     shared: Arc<Shared>,
-    cursor: Cursor,
+    cursor: Cursor<Event>,
+}
+
+/// Waits for what a room says without receiving it. See [`RoomFeed::watch`].
+#[derive(Clone, Debug)]
+pub struct RoomWatch {
+    shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    log: Mutex<Log>,
+    state: Mutex<State>,
     /// Wakes every reader that waits: for an event, or for the end.
     changed: Notify,
 }
 
-#[derive(Debug, Default)]
-struct Log {
-    entries: VecDeque<Entry>,
-    /// Position of the first entry. Positions are counted from the room's first event and never used twice.
-    start: u64,
-    /// Chat messages before the first entry, and up to the end of the log.
-    chats_before: u64,
-    chats_in_all: u64,
-    bytes: usize,
-    readers: usize,
-    /// The newest count that was dropped unread, and its position.
-    dropped_count: Option<(u64, Event)>,
-    ended: bool,
-}
-
 #[derive(Debug)]
-struct Entry {
-    event: Event,
-    /// Readers that have not come past it. It never falls from one entry to the next, because a reader that has an
-    /// entry before it has all that follow: so what nobody needs is always at the front.
-    unread: usize,
-}
-
-#[derive(Debug)]
-struct Cursor {
-    position: u64,
-    /// Chat messages before `position`.
-    chats: u64,
-    /// A count that the reader missed and no newer one replaces.
-    owed_count: Option<Event>,
+struct State {
+    log: Log<Event>,
+    has_ended: bool,
 }
 
 impl Feed {
     pub(crate) fn new(bound: usize) -> Self {
-        Self { shared: Arc::new(Shared { log: Mutex::default(), changed: Notify::new() }), bound }
+        let state = State { log: Log::new(bound), has_ended: false };
+        Self { shared: Arc::new(Shared { state: Mutex::new(state), changed: Notify::new() }) }
     }
 
     /// A reader of everything that is published from now on.
-    pub(crate) fn subscribe(&self) -> Reader {
-        let mut log = self.shared.lock();
-        log.readers += 1;
-        let cursor = Cursor { position: log.end(), chats: log.chats_in_all, owed_count: None };
-        drop(log);
-        Reader { shared: Arc::clone(&self.shared), cursor }
+    pub(crate) fn subscribe(&self) -> RoomFeed {
+        let cursor = self.shared.lock().log.subscribe();
+        RoomFeed { shared: Arc::clone(&self.shared), cursor }
     }
 
     /// Appends `events`, which it empties, and wakes who waits for them: once for all of them.
@@ -88,35 +63,32 @@ impl Feed {
         if events.is_empty() {
             return;
         }
-        let mut log = self.shared.lock();
+        let mut state = self.shared.lock();
         for event in events.drain(..) {
-            log.push(event, self.bound);
+            state.log.push(event);
         }
-        drop(log);
+        drop(state);
         self.shared.changed.notify_waiters();
     }
 }
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        self.shared.lock().ended = true;
+        self.shared.lock().has_ended = true;
         self.shared.changed.notify_waiters();
     }
 }
 
-impl Reader {
-    /// Appends up to `limit` events to `into` as soon as there is one, and says how many.
+impl RoomFeed {
+    /// Appends up to `limit` events to `into` as soon as there is one, and returns how many.
     ///
-    /// Cancel safe: the events are taken and the cursor is moved in the call that returns them.
-    pub(crate) async fn recv_many(
-        &mut self,
-        into: &mut Vec<Event>,
-        limit: usize,
-    ) -> Result<usize, RecvError> {
+    /// Returns `Ok(0)` at once where `limit` is 0. Cancel safe: the events are taken and the position is moved in the
+    /// call that returns them.
+    pub async fn recv_many(&mut self, into: &mut Vec<Event>, limit: usize) -> Result<usize, RecvError> {
         loop {
             // Made before looking: what is published between the look and the wait wakes it, too.
             let changed = self.shared.changed.notified();
-            match self.shared.lock().read(&mut self.cursor, into, limit) {
+            match self.shared.read(&mut self.cursor, into, limit) {
                 Ok(count) => return Ok(count),
                 Err(TryRecvError::Missed(count)) => return Err(RecvError::Missed(count)),
                 Err(TryRecvError::Closed) => return Err(RecvError::Closed),
@@ -127,129 +99,95 @@ impl Reader {
     }
 
     /// As [`recv_many`](Self::recv_many), without waiting.
-    pub(crate) fn try_recv_many(
-        &mut self,
-        into: &mut Vec<Event>,
-        limit: usize,
-    ) -> Result<usize, TryRecvError> {
-        self.shared.lock().read(&mut self.cursor, into, limit)
+    pub fn try_recv_many(&mut self, into: &mut Vec<Event>, limit: usize) -> Result<usize, TryRecvError> {
+        self.shared.read(&mut self.cursor, into, limit)
+    }
+
+    /// How many events the room had said before the next one that is received here.
+    ///
+    /// Two feeds of the same room at the same position receive the same from there on.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.cursor.position()
+    }
+
+    /// A watch over the same room, for waiting while something else holds the feed.
+    #[must_use]
+    pub fn watch(&self) -> RoomWatch {
+        RoomWatch { shared: Arc::clone(&self.shared) }
     }
 }
 
-impl Drop for Reader {
+impl RoomWatch {
+    /// Waits until the room has said something behind `position`, or its hub has ended. Cancel safe.
+    pub async fn wait_past(&self, position: u64) {
+        loop {
+            let changed = self.shared.changed.notified();
+            if self.shared.lock().is_past(position) {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+impl Drop for RoomFeed {
     fn drop(&mut self) {
-        self.shared.lock().unsubscribe(&self.cursor);
+        self.shared.lock().log.unsubscribe(&self.cursor);
+    }
+}
+
+impl State {
+    fn is_past(&self, position: u64) -> bool {
+        self.has_ended || self.log.end() > position
     }
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Log> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing under the lock panics half-way: a poisoned log is a whole one.
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Log {
-    fn end(&self) -> u64 {
-        self.start + self.entries.len() as u64
-    }
-
-    fn push(&mut self, event: Event, bound: usize) {
-        self.chats_in_all += chats(&event);
-        self.bytes += event.cost();
-        self.entries.push_back(Entry { event, unread: self.readers });
-        self.free_read();
-        while self.bytes > bound {
-            let position = self.start;
-            match self.pop() {
-                Some(event @ Event::Count(_)) => self.dropped_count = Some((position, event)),
-                Some(_) => {}
-                None => break,
-            }
-        }
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read(
-        &mut self,
-        cursor: &mut Cursor,
+        &self,
+        cursor: &mut Cursor<Event>,
         into: &mut Vec<Event>,
         limit: usize,
     ) -> Result<usize, TryRecvError> {
         if limit == 0 {
             return Ok(0);
         }
-        let missed = self.skip_dropped(cursor);
-        if missed > 0 {
-            return Err(TryRecvError::Missed(missed));
+        let mut state = self.lock();
+        if let Some(missed) = state.log.skip_dropped(cursor) {
+            return Err(TryRecvError::Missed(missed.0));
         }
         let before = into.len();
-        into.extend(cursor.owed_count.take());
-        let from = usize::try_from(cursor.position - self.start).unwrap_or(usize::MAX);
-        for entry in self.entries.iter_mut().skip(from).take(limit - (into.len() - before)) {
-            entry.unread -= 1;
-            cursor.position += 1;
-            cursor.chats += chats(&entry.event);
-            into.push(entry.event.clone());
-        }
-        self.free_read();
-        match into.len() - before {
-            0 if self.ended => Err(TryRecvError::Closed),
+        into.extend(state.log.unread(cursor).take(limit).cloned());
+        let count = into.len() - before;
+        state.log.advance(cursor, count);
+        match count {
+            0 if state.has_ended => Err(TryRecvError::Closed),
             0 => Err(TryRecvError::Empty),
             count => Ok(count),
         }
     }
+}
 
-    /// Moves a cursor that was overtaken to the first entry that is still there; says how many messages it missed.
-    fn skip_dropped(&mut self, cursor: &mut Cursor) -> u64 {
-        if cursor.position >= self.start {
-            return 0;
-        }
+impl Item for Event {
+    fn bytes(&self) -> usize {
+        self.cost()
+    }
+
+    fn messages(&self) -> u64 {
+        u64::from(matches!(self, Self::Chat(_)))
+    }
+
+    fn remains(&self) -> Option<Self> {
         // Messages are gone for good, but how many members there are is still true.
-        if let Some((position, count)) = &self.dropped_count
-            && *position >= cursor.position
-        {
-            cursor.owed_count = Some(count.clone());
-        }
-        let missed = self.chats_before - cursor.chats;
-        cursor.position = self.start;
-        cursor.chats = self.chats_before;
-        missed
-    }
-
-    fn unsubscribe(&mut self, cursor: &Cursor) {
-        self.readers -= 1;
-        let from = usize::try_from(cursor.position.saturating_sub(self.start)).unwrap_or(usize::MAX);
-        for entry in self.entries.iter_mut().skip(from) {
-            entry.unread -= 1;
-        }
-        self.free_read();
-    }
-
-    fn free_read(&mut self) {
-        while self.entries.front().is_some_and(|entry| entry.unread == 0) {
-            self.pop();
-        }
-        // A slow reader's backlog must not leave the room with its buffer for ever.
-        if self.entries.is_empty() && self.entries.capacity() > KEPT_ENTRIES {
-            self.entries = VecDeque::new();
-        }
-    }
-
-    fn pop(&mut self) -> Option<Event> {
-        let Entry { event, .. } = self.entries.pop_front()?;
-        self.start += 1;
-        self.chats_before += chats(&event);
-        self.bytes -= event.cost();
-        Some(event)
+        matches!(self, Self::Count(_)).then(|| self.clone())
     }
 }
-
-fn chats(event: &Event) -> u64 {
-    u64::from(matches!(event, Event::Chat(_)))
-}
-
-/// Entries an empty log keeps its buffer for: a few batches, 4 KiB.
-const KEPT_ENTRIES: usize = 128;
 
 #[cfg(test)]
 mod tests;

@@ -13,13 +13,15 @@ pub struct History {
     messages: VecDeque<Arc<Chat>>,
     bound: usize,
     bytes: usize,
+    /// The last snapshot, while it is true: in a storm of joins they all are given the same.
+    snapshot: Option<Arc<[Arc<Chat>]>>,
 }
 
 impl History {
     /// An empty history that keeps at most `bound` messages.
     #[must_use]
     pub fn new(bound: usize) -> Self {
-        Self { messages: VecDeque::new(), bound, bytes: 0 }
+        Self { messages: VecDeque::new(), bound, bytes: 0, snapshot: None }
     }
 
     /// Adds the newest message, and lets the oldest go if there would be more than the bound.
@@ -39,13 +41,16 @@ impl History {
             self.messages.reserve_exact(doubled.min(self.bound - self.messages.len()));
         }
         self.bytes += chat.cost();
+        self.snapshot = None;
         self.messages.push_back(chat);
     }
 
-    /// What a joiner is shown, oldest first.
+    /// What a joiner is shown, oldest first. The same until the next message: two equal snapshots may share their
+    /// memory.
     #[must_use]
-    pub fn snapshot(&self) -> Vec<Arc<Chat>> {
-        self.messages.iter().cloned().collect()
+    pub fn snapshot(&mut self) -> Arc<[Arc<Chat>]> {
+        let snapshot = self.snapshot.get_or_insert_with(|| self.messages.iter().cloned().collect());
+        Arc::clone(snapshot)
     }
 
     /// How many messages it holds.
@@ -74,7 +79,7 @@ mod tests {
         Arc::new(Chat::new("alice".into(), number.to_string().into()))
     }
 
-    fn texts(history: &History) -> Vec<String> {
+    fn texts(history: &mut History) -> Vec<String> {
         history.snapshot().iter().map(|chat| chat.text.to_string()).collect()
     }
 
@@ -92,7 +97,7 @@ mod tests {
                 assert!(history.messages.capacity() <= bound, "{} of {bound}", history.messages.capacity());
             }
             let expected: Vec<_> = (257 - bound..257).map(|number| number.to_string()).collect();
-            assert_eq!(texts(&history), expected);
+            assert_eq!(texts(&mut history), expected);
         }
     }
 

@@ -1,11 +1,11 @@
 //! A membership, as its holder has it: a half that says and a half that hears.
 
-use std::{sync::Arc, vec};
+use std::sync::Arc;
 
 use crate::{
     error::{PostError, RecvError, TryRecvError},
     event::{Chat, Event},
-    feed::Reader,
+    feed::RoomFeed,
     hub::Postbox,
     room::{Joined, MemberId},
     room_name::RoomName,
@@ -35,10 +35,21 @@ pub struct MemberSender {
 /// many by [`RecvError::Missed`], and goes on with what is there. No other member notices.
 #[derive(Debug)]
 pub struct MemberReceiver {
-    history: vec::IntoIter<Arc<Chat>>,
-    count: Option<usize>,
-    reader: Reader,
+    replay: Replay,
+    /// How much of the replayed history was received.
+    replayed: usize,
+    feed: RoomFeed,
     membership: Arc<Membership>,
+}
+
+/// What a joiner is told before the room's feed.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Replay {
+    /// The room's last messages, oldest first. All who join between two messages are given the same slice.
+    pub history: Arc<[Arc<Chat>]>,
+    /// How many members the room has, where its feed will not say so at once.
+    pub count: Option<usize>,
 }
 
 /// Being in a room. Dropping it is the one way out.
@@ -64,9 +75,9 @@ impl Member {
         let membership = Arc::new(membership);
         Self {
             receiver: MemberReceiver {
-                history: joined.history.into_iter(),
-                count: joined.count,
-                reader: joined.reader,
+                replay: joined.replay,
+                replayed: 0,
+                feed: joined.feed,
                 membership: Arc::clone(&membership),
             },
             sender: MemberSender { membership },
@@ -160,7 +171,18 @@ impl MemberReceiver {
     /// Takes out what is left of the history, oldest first, so that [`recv`](Self::recv) goes on with what is new: for
     /// a bot that must not answer yesterday's questions.
     pub fn take_history(&mut self) -> Vec<Arc<Chat>> {
-        std::mem::take(&mut self.history).collect()
+        let history = std::mem::take(&mut self.replay.history);
+        history.iter().skip(self.replayed).cloned().collect()
+    }
+
+    /// Takes the receiver apart: for who serves many members of a room and reads its feed once for all of them. Behind
+    /// the replay the member's part of the feed begins. From now on the sender alone is the membership.
+    #[must_use]
+    pub fn into_parts(mut self) -> (Replay, RoomFeed) {
+        if self.replayed > 0 {
+            self.replay.history = self.take_history().into();
+        }
+        (self.replay, self.feed)
     }
 
     /// The next event, as soon as there is one.
@@ -182,7 +204,7 @@ impl MemberReceiver {
             return Ok(event);
         }
         let mut one = Vec::with_capacity(1);
-        self.reader.try_recv_many(&mut one, 1)?;
+        self.feed.try_recv_many(&mut one, 1)?;
         one.pop().ok_or(TryRecvError::Empty)
     }
 
@@ -199,15 +221,18 @@ impl MemberReceiver {
             }
         }
         match into.len() - before {
-            0 => self.reader.recv_many(into, limit).await,
+            0 => self.feed.recv_many(into, limit).await,
             count => Ok(count),
         }
     }
 
     fn next_replayed(&mut self) -> Option<Event> {
-        match self.history.next() {
-            Some(chat) => Some(Event::Chat(chat)),
-            None => self.count.take().map(Event::Count),
+        match self.replay.history.get(self.replayed) {
+            Some(chat) => {
+                self.replayed += 1;
+                Some(Event::Chat(Arc::clone(chat)))
+            }
+            None => self.replay.count.take().map(Event::Count),
         }
     }
 }

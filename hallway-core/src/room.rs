@@ -8,8 +8,9 @@ use crate::{
     announce::{Announcer, Change},
     config::Config,
     event::{Chat, Event},
-    feed::{Feed, Reader},
+    feed::{Feed, RoomFeed},
     history::History,
+    member::Replay,
     name::{Name, Names},
 };
 
@@ -32,10 +33,8 @@ pub(crate) struct Room {
 #[derive(Debug)]
 pub(crate) struct Joined {
     pub(crate) username: Arc<str>,
-    pub(crate) history: Vec<Arc<Chat>>,
-    /// The present count, where the room itself is not to be told it yet.
-    pub(crate) count: Option<usize>,
-    pub(crate) reader: Reader,
+    pub(crate) replay: Replay,
+    pub(crate) feed: RoomFeed,
 }
 
 impl Room {
@@ -58,10 +57,10 @@ impl Room {
         self.members.insert(id, name);
 
         let history = self.history.snapshot();
-        let reader = self.feed.subscribe();
+        let feed = self.feed.subscribe();
         self.changed(Change::Joined(Arc::clone(&username)), now);
         let count = self.announcer.owes_count().then_some(self.members.len());
-        Joined { username, history, count, reader }
+        Joined { username, replay: Replay { history, count }, feed }
     }
 
     /// Takes a member out; nothing happens where it is not in.

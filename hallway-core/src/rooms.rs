@@ -231,7 +231,7 @@ mod tests {
         fn replayed(&mut self, room: &str) -> usize {
             let (_, joined) =
                 self.rooms.join(&room.parse().unwrap(), "bob", self.now, Time::MIDNIGHT).unwrap();
-            joined.history.len()
+            joined.replay.history.len()
         }
     }
 
