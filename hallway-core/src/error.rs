@@ -101,6 +101,17 @@ pub enum PostError {
     Closed,
 }
 
+/// A message that was not accepted at once.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TryPostError {
+    /// The hub's mailbox has no room for it now: [`post`](crate::MemberSender::post) would wait.
+    #[error("the hub's mailbox is full")]
+    Full,
+    /// It would not be accepted later either.
+    #[error(transparent)]
+    Refused(#[from] PostError),
+}
+
 /// A question that the hub could not answer, because it was shut down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the hub has shut down")]

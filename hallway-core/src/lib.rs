@@ -68,7 +68,9 @@ mod task;
 
 pub use clock::{Clock, SystemClock};
 pub use config::Config;
-pub use error::{Closed, ConfigError, JoinError, PostError, RecvError, RoomNameError, TryRecvError};
+pub use error::{
+    Closed, ConfigError, JoinError, PostError, RecvError, RoomNameError, TryPostError, TryRecvError,
+};
 pub use event::{Chat, Event};
 pub use feed::{RoomFeed, RoomWatch};
 pub use history::History;

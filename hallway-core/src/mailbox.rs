@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, TryAcquireError, mpsc};
 
 use crate::error::Closed;
 
@@ -49,6 +49,19 @@ impl<C: Cost> Postbox<C> {
         // The hub gives them back when it has taken the command out.
         permits.forget();
         Ok(())
+    }
+
+    /// Puts the command there if that needs no waiting; says whether it did. It takes no place that others wait for.
+    pub(crate) fn try_send(&self, command: C) -> Result<bool, Closed> {
+        match self.space.try_acquire_many(permits(&command, self.bytes)) {
+            Ok(permits) => {
+                self.queue.send(command).map_err(|_| Closed)?;
+                permits.forget();
+                Ok(true)
+            }
+            Err(TryAcquireError::NoPermits) => Ok(false),
+            Err(TryAcquireError::Closed) => Err(Closed),
+        }
     }
 
     /// Puts the command there however full it is: for what is bounded by itself and must not wait.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    error::{PostError, RecvError, TryRecvError},
+    error::{Closed, PostError, RecvError, TryPostError, TryRecvError},
     event::{Chat, Event},
     feed::RoomFeed,
     hub::Postbox,
@@ -101,6 +101,11 @@ impl Member {
         self.sender.post(text).await
     }
 
+    /// As [`MemberSender::try_post`].
+    pub fn try_post(&self, text: impl Into<Arc<str>>) -> Result<(), TryPostError> {
+        self.sender.try_post(text)
+    }
+
     /// As [`MemberReceiver::take_history`].
     pub fn take_history(&mut self) -> Vec<Arc<Chat>> {
         self.receiver.take_history()
@@ -144,7 +149,21 @@ impl MemberSender {
     ///
     /// Cancel safe: where the future is dropped before it has returned, nothing is said.
     pub async fn post(&self, text: impl Into<Arc<str>>) -> Result<(), PostError> {
-        let text = text.into();
+        let post = self.command(text.into())?;
+        self.membership.hub.send(post).await.map_err(|_| PostError::Closed)
+    }
+
+    /// As [`post`](Self::post) where the hub has room for the text at once; where it has not, nothing is said.
+    pub fn try_post(&self, text: impl Into<Arc<str>>) -> Result<(), TryPostError> {
+        let post = self.command(text.into())?;
+        match self.membership.hub.try_send(post) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(TryPostError::Full),
+            Err(Closed) => Err(PostError::Closed.into()),
+        }
+    }
+
+    fn command(&self, text: Arc<str>) -> Result<Command, PostError> {
         let max = self.membership.max_message_bytes;
         if text.len() > max {
             return Err(PostError::TooLong { len: text.len(), max });
@@ -152,12 +171,8 @@ impl MemberSender {
         if text.trim().is_empty() {
             return Err(PostError::Empty);
         }
-        let post = Command::Post {
-            room: self.membership.room.clone(),
-            username: Arc::clone(&self.membership.username),
-            text,
-        };
-        self.membership.hub.send(post).await.map_err(|_| PostError::Closed)
+        let (room, username) = (self.membership.room.clone(), Arc::clone(&self.membership.username));
+        Ok(Command::Post { room, username, text })
     }
 }
 

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{drained, heard, hub, in_time, join, quiet_members};
-use hallway_core::{Member, PostError};
+use hallway_core::{Member, PostError, TryPostError};
 
 #[tokio::test(start_paused = true)]
 async fn a_message_reaches_every_member_of_the_room_its_sender_included() {
@@ -117,4 +117,31 @@ async fn five_senders_are_seen_in_one_order_by_all_members_and_by_the_replay() {
         let own = order.iter().filter(|words| words.starts_with(name));
         assert!(own.eq((0..200).map(|number| format!("{name}: {number}")).collect::<Vec<_>>().iter()));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn try_post_says_it_at_once_or_not_at_all() {
+    let hub = hub(|config| {
+        config.max_message_bytes = 1_000;
+        config.mailbox_bytes = 10_000;
+    });
+    let [alice, mut bob] = quiet_members(&hub, ["alice", "bob"]).await;
+    assert_eq!(alice.try_post(" "), Err(TryPostError::Refused(PostError::Empty)));
+    let too_long = PostError::TooLong { len: 1_001, max: 1_000 };
+    assert_eq!(alice.try_post("x".repeat(1_001)), Err(too_long.into()));
+
+    // The hub has no turn in between.
+    let mut accepted = 0;
+    while alice.try_post(format!("{accepted} {}", "x".repeat(900))).is_ok() {
+        accepted += 1;
+    }
+    assert!((8..=10).contains(&accepted), "{accepted}");
+    assert_eq!(alice.try_post("x".repeat(900)), Err(TryPostError::Full));
+    let heard = heard(&hub, &mut bob).await;
+    let numbers: Vec<_> = heard.iter().map(|said| said.split(' ').nth(1).unwrap().to_owned()).collect();
+    assert_eq!(numbers, (0..accepted).map(|number| number.to_string()).collect::<Vec<_>>());
+
+    alice.try_post("now there is room").unwrap();
+    hub.shutdown();
+    assert_eq!(alice.try_post("too late"), Err(TryPostError::Refused(PostError::Closed)));
 }
