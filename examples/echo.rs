@@ -5,14 +5,12 @@ use std::{net::SocketAddr, time::Duration};
 
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
-use hallway_server::transport::{
-    Answer, End, Handshake, Incoming, RequestHead, Socket, finish, received, upgrade,
-};
+use hallway_server::transport::{Answer, End, Handshake, Incoming, RequestHead, finish, received, upgrade};
 use tokio::{
     net::{TcpListener, TcpStream},
     time::timeout,
 };
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{WebSocketStream, tungstenite::Message};
 
 /// Sends every message back as it came
 #[derive(Parser)]
@@ -61,7 +59,7 @@ async fn serve(mut stream: TcpStream, max_message_bytes: usize) {
     }
 }
 
-async fn echo(socket: &mut Socket) -> End {
+async fn echo(socket: &mut WebSocketStream<TcpStream>) -> End {
     loop {
         let message = match received(socket.next().await) {
             Ok(Incoming::Text(text)) => Message::Text(text),

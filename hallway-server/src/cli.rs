@@ -1,6 +1,6 @@
 //! The command line and the environment.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, num::NonZero, thread};
 
 use clap::Parser;
 use hallway_core::ConfigError;
@@ -17,6 +17,10 @@ pub(crate) struct Args {
     /// Port to listen on, in place of that of --listen
     #[arg(long, value_name = "PORT", env = "PORT", value_parser = port, allow_negative_numbers = true)]
     port: Option<u16>,
+
+    /// Threads that serve connections; by default as many as there are processors
+    #[arg(long, value_name = "THREADS", value_parser = whole, allow_negative_numbers = true)]
+    threads: Option<usize>,
 
     /// Chat messages a room keeps and replays to a joiner
     #[arg(long, value_name = "MESSAGES", default_value_t = Core::default().history, value_parser = whole, allow_negative_numbers = true)]
@@ -52,6 +56,9 @@ pub(crate) struct Args {
     allow_origin: Vec<String>,
 }
 
+/// More than any machine has use for.
+const MAX_THREADS: usize = 1024;
+
 const AFTER_HELP: &str = "Clients connect to ws://ADDR/chat?username=NAME&room=ROOM; both parts are optional.
 History is in memory and ends with the server. RUST_LOG sets the log's level and filter (default: info).";
 
@@ -62,6 +69,7 @@ type Server = hallway_server::Config;
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) address: SocketAddr,
+    pub(crate) threads: usize,
     pub(crate) hub: Core,
     pub(crate) server: Server,
 }
@@ -86,7 +94,7 @@ impl Settings {
             eprintln!("error: --{}", error.to_string().replace('_', "-"));
             USAGE
         })?;
-        Ok(Self { address: args.address(), hub, server })
+        Ok(Self { address: args.address(), threads: args.threads(), hub, server })
     }
 }
 
@@ -100,6 +108,10 @@ impl Args {
         address
     }
 
+    fn threads(&self) -> usize {
+        self.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get))
+    }
+
     /// The hub's limits and the server's, checked.
     fn limits(&self) -> Result<(Core, Server), ConfigError> {
         let mut core = Core::default();
@@ -111,6 +123,10 @@ impl Args {
         core.feed_bytes = core.feed_bytes.max(self.max_message_bytes.saturating_mul(16)).min(1 << 30);
         core.mailbox_bytes = core.mailbox_bytes.max(self.max_message_bytes.saturating_mul(4)).min(1 << 30);
         core.validate()?;
+        if !(1..=MAX_THREADS).contains(&self.threads()) {
+            let (value, max) = (self.threads(), MAX_THREADS);
+            return Err(ConfigError::OutOfRange { option: "threads", unit: "threads", value, min: 1, max });
+        }
 
         let mut server = Server::default();
         server.max_connections = self.max_connections;

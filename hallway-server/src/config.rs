@@ -63,6 +63,12 @@ impl Default for Config {
 }
 
 impl Config {
+    /// How often all connections are looked at for silence and stalls: as exact as that is.
+    pub(crate) fn sweep_interval(&self) -> Duration {
+        let shortest = self.ping_after.min(self.silence_timeout).min(self.stall_timeout);
+        (shortest / 8).clamp(Duration::from_millis(5), Duration::from_secs(1))
+    }
+
     /// Whether a server can run with these limits; the error names the first that cannot be.
     pub fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::check("max_connections", "connections", self.max_connections, 1..=10_000_000)?;

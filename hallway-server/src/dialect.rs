@@ -1,11 +1,15 @@
 //! The wire's version 1: what a client's frame means, and how an event is written. Nothing else knows its JSON.
 
+mod chat_frame;
+
 use std::borrow::Cow;
 
 use hallway_core::{Event, Message};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use thiserror::Error;
+
+use chat_frame::{ChatFrame, Text};
 
 /// What a client asked for in a text frame.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,7 +35,15 @@ pub(crate) enum Fault {
     NoMessage,
 }
 
+/// Reads a frame in one go where it is what a well-behaved client sends; finds out at leisure what is wrong with others.
 pub(crate) fn decode(frame: &str) -> Result<Request<'_>, Fault> {
+    match serde_json::from_str(frame) {
+        Ok(ChatFrame { message }) => Ok(Request::Chat(message)),
+        Err(_) => examine(frame),
+    }
+}
+
+fn examine(frame: &str) -> Result<Request<'_>, Fault> {
     let Envelope { kind, payload } = parse(frame, Fault::NotAnObject)?;
     let kind = kind.and_then(text).ok_or(Fault::NoType)?;
     if kind != "chatMessage" {
@@ -42,18 +54,26 @@ pub(crate) fn decode(frame: &str) -> Result<Request<'_>, Fault> {
     message.and_then(text).map(Request::Chat).ok_or(Fault::NoMessage)
 }
 
-/// An event as a member is shown it.
-pub(crate) fn encode(event: &Event) -> String {
-    write(&Message::from(event))
+/// Appends an event as a member is shown it.
+pub(crate) fn encode(event: &Event, json: &mut Vec<u8>) {
+    write(&Message::from(event), json);
 }
 
 /// Something for one client alone.
-pub(crate) fn encode_notice(text: &str) -> String {
-    write(&Message::System { text: text.into() })
+pub(crate) fn encode_notice(text: &str) -> Vec<u8> {
+    let mut json = Vec::new();
+    write(&Message::System { text: text.into() }, &mut json);
+    json
 }
 
-fn write(message: &Message) -> String {
-    serde_json::to_string(message).expect("strings and a number always have a JSON form")
+/// What a member is told that lost messages.
+pub(crate) fn missed(count: u64) -> String {
+    let messages = if count == 1 { "message" } else { "messages" };
+    format!("you missed {count} {messages}")
+}
+
+fn write(message: &Message, json: &mut Vec<u8>) {
+    serde_json::to_writer(json, message).expect("strings and a number always have a JSON form");
 }
 
 // Values are kept as they came until their turn: a "payload" of any shape is fine in a frame of an unknown "type", and
@@ -88,9 +108,6 @@ impl From<serde_json::Error> for Fault {
 
 /// The text of a JSON string, borrowed where it has no escape.
 fn text(value: &RawValue) -> Option<Cow<'_, str>> {
-    #[derive(Deserialize)]
-    struct Text<'f>(#[serde(borrow)] Cow<'f, str>);
-
     serde_json::from_str::<Text<'_>>(value.get()).ok().map(|Text(text)| text)
 }
 
@@ -182,6 +199,6 @@ mod tests {
 
     #[test]
     fn a_notice_is_a_system_frame() {
-        assert_eq!(encode_notice("no \"x\""), r#"{"type":"system","payload":{"text":"no \"x\""}}"#);
+        assert_eq!(encode_notice("no \"x\""), br#"{"type":"system","payload":{"text":"no \"x\""}}"#);
     }
 }

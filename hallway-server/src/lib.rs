@@ -20,6 +20,7 @@
 mod chat;
 mod config;
 mod dialect;
+mod fanout;
 mod listener;
 mod origin;
 mod query;
@@ -27,9 +28,10 @@ mod rate;
 mod route;
 mod session;
 pub mod transport;
+mod wire;
 
 pub use config::Config;
-pub use listener::{SEND_BUFFER_BYTES, serve};
+pub use listener::{SEND_BUFFER_BYTES, Server, serve};
 pub use origin::Origins;
 
 #[cfg(doc)]

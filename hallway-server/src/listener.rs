@@ -2,71 +2,145 @@
 
 use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
 
+use futures_util::{StreamExt, stream};
 use hallway_core::{ConfigError, Hub};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{Semaphore, watch},
     task::{JoinError, JoinSet},
-    time::{sleep, timeout},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 use tracing::{error, info, warn};
 
 use crate::{
     config::Config,
+    fanout::FanOut,
     session::{self, Shared},
-    transport::Answer,
+    transport::{Answer, End},
 };
 
-/// Serves the hub on `listener` until `shutdown` resolves or the hub is shut down; returns when all sessions have ended.
-///
-/// At the end no connection is accepted any more and the hub is shut down: what it had accepted is delivered, then
-/// every client gets Close 1001. A client that does not take what is left within [`Config::shutdown_grace`] is closed
-/// without it, and one that does not close within twice [`Config::close_timeout`] is dropped: by default all is over
-/// within 4 s.
-///
-/// The listener's socket options are the caller's, and inherited by what it accepts. A send buffer of
-/// [`SEND_BUFFER_BYTES`] is advised: by default a stalled client swallows megabytes of the kernel's memory, and one that
-/// takes some kilobytes a second looks stalled, because the kernel reports room only when a third of the buffer is free.
-///
-/// An error in accepting, such as too many open files, is waited out; those connected are served on. Dropping the
-/// future drops all connections.
+/// Serves the hub on `listener` until `shutdown` resolves or the hub is shut down: [`Server::serve`] for a server of one
+/// listener and one thread.
 pub async fn serve(
     listener: TcpListener,
     hub: Hub,
     config: Config,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ConfigError> {
-    config.validate()?;
-    let config = Arc::new(config);
-    let (stop, stopping) = watch::channel(false);
-    let mut sessions = Sessions {
-        shared: Shared { hub: hub.clone(), config: Arc::clone(&config), stopping },
-        tasks: JoinSet::new(),
-        refusals: JoinSet::new(),
-    };
+    Server::new(hub, config)?.serve(listener, shutdown).await;
+    Ok(())
+}
 
-    let mut end = pin!(async {
-        tokio::select! {
-            () = shutdown => {}
-            () = hub.closed() => {}
-        }
-    });
-    loop {
-        tokio::select! {
-            () = &mut end => break,
-            stream = accept(&listener) => sessions.start(stream),
-            Some(ended) = sessions.tasks.join_next() => report(ended),
-            Some(ended) = sessions.refusals.join_next() => report(ended),
-        }
+/// What serves a hub: on one thread, or on several that share its limits.
+///
+/// ```no_run
+/// # use hallway_server::Server;
+/// # fn serve(hub: hallway_core::Hub) -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::new(hub, hallway_server::Config::default())?;
+/// let listener = std::net::TcpListener::bind("127.0.0.1:8080")?;
+/// listener.set_nonblocking(true)?;
+/// for _ in 0..4 {
+///     let (server, listener) = (server.clone(), listener.try_clone()?);
+///     std::thread::spawn(move || {
+///         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+///         runtime.block_on(async {
+///             let listener = tokio::net::TcpListener::from_std(listener)?;
+///             // Each of them ends when the hub is shut down.
+///             server.serve(listener, std::future::pending()).await;
+///             Ok::<(), std::io::Error>(())
+///         })
+///     });
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Server {
+    hub: Hub,
+    config: Arc<Config>,
+    /// A permit for each connection that may still be accepted.
+    connections: Arc<Semaphore>,
+}
+
+impl Server {
+    /// A server with these limits, or the first of them with which it cannot run.
+    pub fn new(hub: Hub, config: Config) -> Result<Self, ConfigError> {
+        config.validate()?;
+        let connections = Arc::new(Semaphore::new(config.max_connections));
+        Ok(Self { hub, config: Arc::new(config), connections })
     }
 
-    drop(listener);
-    info!(sessions = sessions.tasks.len(), "shutting down");
-    hub.shutdown();
-    stop.send_replace(true);
-    sessions.end(config.shutdown_grace + 2 * config.close_timeout).await;
-    hub.closed().await;
-    Ok(())
+    /// Serves on `listener` until `shutdown` resolves or the hub is shut down; returns when all sessions that began here
+    /// have ended, and the hub.
+    ///
+    /// At the end no connection is accepted any more and the hub is shut down: what it had accepted is delivered, then
+    /// every client gets Close 1001. A client that does not take what is left within [`Config::shutdown_grace`] is
+    /// closed without it, and one that does not close within twice [`Config::close_timeout`] is dropped: by default all
+    /// is over within 4 s.
+    ///
+    /// It runs as well as it can on a runtime of one thread, and uses one core. For more cores call it on a clone of
+    /// the server in the runtime of each further thread, with a clone of the listener or with a listener of its own
+    /// (`SO_REUSEPORT`): their members meet in the hub. On a runtime of several threads it works, but a message that
+    /// is read goes out before the next is read, so that no batch forms: busy rooms cost many times more.
+    ///
+    /// The listener's socket options are the caller's, and inherited by what it accepts. A send buffer of
+    /// [`SEND_BUFFER_BYTES`] is advised: by default a stalled client swallows megabytes of the kernel's memory, and one
+    /// that takes some kilobytes a second looks stalled, because the kernel reports room only when a third of the buffer
+    /// is free.
+    ///
+    /// An error in accepting, such as too many open files, is waited out; those connected are served on. Dropping the
+    /// future drops all connections.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        let Self { hub, config, connections } = self;
+        let fan_out = Arc::new(FanOut::new(hub.config().feed_bytes));
+        let mut sweep = interval(config.sweep_interval());
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (stop, stopping) = watch::channel(false);
+        let mut sessions = Sessions {
+            shared: Arc::new(Shared {
+                hub: hub.clone(),
+                config: Arc::clone(&config),
+                fan_out: Arc::clone(&fan_out),
+                stopping,
+            }),
+            connections,
+            tasks: JoinSet::new(),
+            refusals: JoinSet::new(),
+        };
+
+        let mut end = pin!(async {
+            tokio::select! {
+                () = shutdown => {}
+                () = hub.closed() => {}
+            }
+        });
+        // A stream, so that a pause in accepting outlasts what else happens here.
+        let mut accepted = Box::pin(stream::unfold(listener, |listener| async {
+            Some((accept(&listener).await, listener))
+        }));
+        loop {
+            tokio::select! {
+                () = &mut end => break,
+                Some(stream) = accepted.next() => sessions.start(stream),
+                Some(ended) = sessions.tasks.join_next() => report(ended),
+                Some(ended) = sessions.refusals.join_next() => report(ended),
+                now = sweep.tick() => fan_out.sweep(now, &config),
+            }
+        }
+
+        drop(accepted);
+        info!(sessions = sessions.tasks.len(), "shutting down");
+        hub.shutdown();
+        stop.send_replace(true);
+        if !sessions.end(config.shutdown_grace).await {
+            fan_out.end(&End::ShuttingDown);
+            if !sessions.end(2 * config.close_timeout).await {
+                warn!(sessions = sessions.tasks.len(), "dropped the sessions that did not end in time");
+                sessions.tasks.shutdown().await;
+            }
+        }
+        hub.closed().await;
+    }
 }
 
 /// The advised size of the kernel's send buffer (`SO_SNDBUF`) of a connection: with it, one that takes less than about
@@ -91,7 +165,8 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 
 /// The tasks of all connections. Dropping it drops them.
 struct Sessions {
-    shared: Shared,
+    shared: Arc<Shared>,
+    connections: Arc<Semaphore>,
     tasks: JoinSet<()>,
     /// Connections over the limit, being told so.
     refusals: JoinSet<()>,
@@ -99,27 +174,27 @@ struct Sessions {
 
 impl Sessions {
     fn start(&mut self, stream: TcpStream) {
-        let max = self.shared.config.max_connections;
         let limit = self.shared.config.close_timeout;
-        if self.tasks.len() < max {
-            self.tasks.spawn(session::run(stream, self.shared.clone()));
+        if let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() {
+            let session = session::run(stream, Arc::clone(&self.shared));
+            self.tasks.spawn(async move {
+                session.await;
+                drop(permit);
+            });
         } else if self.refusals.len() < MAX_REFUSALS {
             self.refusals.spawn(async move { Answer::TooManyConnections.send(stream, false, limit).await });
         }
         // Beyond the refusals that may be under way at once the connection is dropped without a word.
     }
 
-    /// Waits until all have ended, and drops those that have not by then.
-    async fn end(&mut self, limit: Duration) {
+    /// Waits until all have ended; false where some have not within `limit`.
+    async fn end(&mut self, limit: Duration) -> bool {
         let ended = async {
             while let Some(ended) = self.tasks.join_next().await {
                 report(ended);
             }
         };
-        if timeout(limit, ended).await.is_err() {
-            warn!(sessions = self.tasks.len(), "dropped the sessions that did not end in time");
-            self.tasks.shutdown().await;
-        }
+        timeout(limit, ended).await.is_ok()
     }
 }
 

@@ -4,15 +4,19 @@ mod cli;
 
 use std::{
     env,
-    future::Future,
+    future::{self, Future},
     io::{self, IsTerminal, Write},
     net::SocketAddr,
     process::ExitCode,
+    thread,
 };
 
 use hallway_core::{Hub, SystemClock};
-use hallway_server::{SEND_BUFFER_BYTES, serve};
-use tokio::net::{TcpListener, TcpSocket};
+use hallway_server::{SEND_BUFFER_BYTES, Server};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    runtime::{Builder, Runtime},
+};
 use tracing_subscriber::EnvFilter;
 
 use cli::Settings;
@@ -52,16 +56,52 @@ fn log_filter() -> Result<EnvFilter, String> {
     }
 }
 
-#[tokio::main]
-async fn run(Settings { address, hub, server }: Settings) -> Result<(), Box<dyn std::error::Error>> {
-    let listener = listen(address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
+/// Serves from as many threads as were asked for, each with a runtime and a fan-out of its own: what is written to a
+/// room's members on one thread crosses no other. The hub lives on this one.
+fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
+    let Settings { address, threads, hub, server } = settings;
+    let runtime = runtime()?;
+    let (listener, server) = {
+        let _context = runtime.enter();
+        let listener = listen(address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
+        (listener.into_std()?, Server::new(Hub::spawn(hub, SystemClock)?, server)?)
+    };
+    let mut others = Vec::new();
+    for _ in 1..threads {
+        let (server, listener, runtime) = (server.clone(), listener.try_clone()?, self::runtime()?);
+        // They end with the hub.
+        others.push(thread::spawn(move || serve(&runtime, server, listener, future::pending())));
+    }
     let address = listener.local_addr()?;
-    let signal = termination()?;
-    let hub = Hub::spawn(hub, SystemClock)?;
+    let signal = {
+        let _context = runtime.enter();
+        termination()?
+    };
     // Whoever started it may not want to know; that is no reason not to serve.
     let _ = writeln!(io::stdout(), "listening on ws://{address}/chat?username=NAME");
-    serve(listener, hub, server, signal).await?;
+    serve(&runtime, server, listener, signal)?;
+    for other in others {
+        other.join().map_err(|_| "a thread of the server failed")??;
+    }
     Ok(())
+}
+
+fn serve(
+    runtime: &Runtime,
+    server: Server,
+    listener: std::net::TcpListener,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    runtime.block_on(async {
+        server.serve(TcpListener::from_std(listener)?, shutdown).await;
+        Ok(())
+    })
+}
+
+/// One thread: on a runtime of several, a task that a reader wakes runs before the other readers, so that each message
+/// would go out alone and no batch would form.
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {

@@ -2,52 +2,67 @@
 
 use std::sync::Arc;
 
-use hallway_core::Hub;
+use hallway_core::{Hub, JoinError, Member};
 use tokio::{net::TcpStream, sync::watch, time::timeout};
+use tokio_tungstenite::WebSocketStream;
 use tracing::debug;
 
 use crate::{
     chat,
     config::Config,
+    fanout::FanOut,
     route::{JoinRequest, route},
     transport::{Answer, End, RequestHead, finish, upgrade},
+    wire::Wire,
 };
 
 /// What every session of a server is given.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) hub: Hub,
     pub(crate) config: Arc<Config>,
+    pub(crate) fan_out: Arc<FanOut>,
     /// Becomes true when the server shuts down.
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
 /// Serves the connection. Returns when it is closed.
-pub(crate) async fn run(mut stream: TcpStream, shared: Shared) {
-    let Shared { hub, config, stopping } = shared;
-    let close_timeout = config.close_timeout;
+pub(crate) async fn run(stream: TcpStream, shared: Arc<Shared>) {
+    // What is done once is boxed: its state would otherwise be carried for as long as the connection lives.
+    let Some((mut socket, joined)) = Box::pin(enter(stream, &shared)).await else { return };
+    let end = match joined {
+        Ok(member) => chat::run(&mut socket, member, &shared).await,
+        Err(error) => End::NotLetIn(error),
+    };
+    debug!(%end, "session ended");
+    Box::pin(finish(socket, &end, shared.config.close_timeout)).await;
+}
 
+/// From a connection to a member of a room; nothing where it was answered otherwise, or broke.
+async fn enter(
+    mut stream: TcpStream,
+    shared: &Shared,
+) -> Option<(WebSocketStream<Wire>, Result<Member, JoinError>)> {
+    let limit = shared.config.close_timeout;
     // A socket that delays small writes would hold back each message for an acknowledgement of the one before. That it
     // cannot be set is no reason to serve nobody.
     let _ = stream.set_nodelay(true);
 
-    let (request, rest) = match read_request(&mut stream, &config, stopping.clone()).await {
+    let (request, rest) = match read_request(&mut stream, &shared.config, shared.stopping.clone()).await {
         Ok(request) => request,
-        Err(Some(refusal)) => return refusal.answer.send(stream, refusal.head_only, close_timeout).await,
-        Err(None) => return,
+        Err(refusal) => {
+            if let Some(Refusal { answer, head_only }) = refusal {
+                answer.send(stream, head_only, limit).await;
+            }
+            return None;
+        }
     };
     let JoinRequest { handshake, room, asked_name } = request;
-    let max_message_bytes = hub.config().max_message_bytes;
-    let upgraded = timeout(close_timeout, upgrade(stream, handshake, rest, max_message_bytes)).await;
-    let Ok(Ok(socket)) = upgraded else { return };
-
+    let wire = Wire::new(stream);
+    let max_message_bytes = shared.hub.config().max_message_bytes;
+    let socket = timeout(limit, upgrade(wire, handshake, rest, max_message_bytes)).await.ok()?.ok()?;
     // Not before the client can be told what happens in the room: one that vanishes in its handshake was never in it.
-    let (socket, end) = match hub.join(&room, &asked_name).await {
-        Ok(member) => chat::run(socket, member, &config, stopping).await,
-        Err(error) => (socket, End::NotLetIn(error)),
-    };
-    debug!(%room, %end, "session ended");
-    finish(socket, &end, close_timeout).await;
+    Some((socket, shared.hub.join(&room, &asked_name).await))
 }
 
 struct Refusal {

@@ -6,15 +6,16 @@ use futures_util::SinkExt;
 use hallway_core::JoinError;
 use thiserror::Error;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     time::timeout,
 };
-use tokio_tungstenite::tungstenite::{
-    Bytes, Error, Message, Utf8Bytes,
-    protocol::{CloseFrame, frame::coding::CloseCode},
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Bytes, Error, Message, Utf8Bytes,
+        protocol::{CloseFrame, frame::coding::CloseCode},
+    },
 };
-
-use super::upgrade::Socket;
 
 /// Why a connection is over. The text is for the log; it holds nothing that a client sent.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -89,7 +90,7 @@ pub enum Incoming {
     Control,
 }
 
-/// Reads what a [`Socket`] yielded: a frame, or why there will be no further one.
+/// Reads what a WebSocket yielded: a frame, or why there will be no further one.
 pub fn received(item: Option<Result<Message, Error>>) -> Result<Incoming, End> {
     match item {
         Some(Ok(Message::Text(text))) => Ok(Incoming::Text(text)),
@@ -120,7 +121,10 @@ impl From<Error> for End {
 
 /// Closes a socket as its end demands, each of the two steps within `limit`: the Close is sent behind what is left to
 /// send, then this side is shut and what still comes is read, until the client shuts its own.
-pub async fn finish(mut socket: Socket, end: &End, limit: Duration) {
+pub async fn finish<S>(mut socket: WebSocketStream<S>, end: &End, limit: Duration)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let sent = timeout(limit, async {
         match end.close_frame() {
             Some(frame) => socket.close(Some(frame)).await?,

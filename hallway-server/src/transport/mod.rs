@@ -1,17 +1,15 @@
 //! From a TCP connection to WebSocket frames and to the connection's end, for any protocol inside the frames.
 //!
 //! The pieces, in the order of a connection's life: [`RequestHead::read`] reads a request, bounded and within one
-//! deadline; [`Answer`] is every plain HTTP answer; [`upgrade`] makes a [`Socket`] of a connection; [`received`] turns
+//! deadline; [`Answer`] is every plain HTTP answer; [`upgrade`] makes a WebSocket of a connection; [`received`] turns
 //! what it yields into a frame or into the [`End`] of the connection; [`finish`] closes it as that end demands.
 
 mod answer;
 mod close;
 mod head;
-mod meter;
 mod upgrade;
 
 pub use answer::Answer;
 pub use close::{End, Incoming, finish, received};
 pub use head::{HeadError, RequestHead};
-pub use meter::{Meter, Metered};
-pub use upgrade::{Handshake, Socket, upgrade};
+pub use upgrade::{Handshake, upgrade};

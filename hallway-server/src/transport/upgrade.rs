@@ -1,6 +1,6 @@
 //! The WebSocket handshake (RFC 6455 section 4.2).
 
-use tokio::{io::AsyncWriteExt, net::TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{
@@ -9,10 +9,7 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{answer::Answer, head::RequestHead, meter::Metered};
-
-/// A WebSocket of a server.
-pub type Socket = WebSocketStream<Metered<TcpStream>>;
+use super::{answer::Answer, head::RequestHead};
 
 /// A request that may be upgraded.
 #[derive(Debug)]
@@ -47,12 +44,12 @@ impl Handshake {
 ///
 /// No subprotocol and no extension is accepted. Messages of more than `max_message_bytes`, all fragments together, end
 /// the socket as soon as their size is known.
-pub async fn upgrade(
-    mut stream: TcpStream,
+pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
     handshake: Handshake,
     rest: Vec<u8>,
     max_message_bytes: usize,
-) -> std::io::Result<Socket> {
+) -> std::io::Result<WebSocketStream<S>> {
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Accept: {}\r\n\r\n",
@@ -65,13 +62,12 @@ pub async fn upgrade(
         .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES.max(max_message_bytes.saturating_mul(8)))
         .max_message_size(Some(max_message_bytes))
         .max_frame_size(Some(max_message_bytes));
-    let stream = Metered::new(stream);
     Ok(WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(config)).await)
 }
 
 /// Read at once. Allocated for each connection from its start and zeroed before each read: the default of 128 KiB
 /// would be what an idle connection costs.
-const READ_BUFFER_BYTES: usize = 4 << 10;
+const READ_BUFFER_BYTES: usize = 1 << 10;
 
 /// Gathered before a write, unless flushed earlier: a batch of some hundred short frames in one call to the kernel.
 const WRITE_BUFFER_BYTES: usize = 64 << 10;

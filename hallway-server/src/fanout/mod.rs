@@ -1,0 +1,233 @@
+//! The fan-out: what a room says is encoded once and written to every member, in one call to the kernel each.
+//!
+//! Read in this order. [`batch`]: frames, gathered and sealed; they are the same bytes for everybody. [`outlet`]: one
+//! member's sending side, a cursor into the room's log. [`room`]: the log, its members, and the pass that writes to all
+//! of them in turn; a task a room. [`link`]: how the pass and a session's own task call each other.
+//!
+//! The pass never waits. A member whose socket is full is left out until its session finds the socket writable; then it
+//! catches up from its cursor. The log is bounded in bytes: a member that it overtakes is told how many messages it
+//! missed and goes on with what is there. So a slow reader costs a cursor, not a queue, and nobody else notices.
+
+mod batch;
+mod link;
+mod outlet;
+mod pending;
+mod room;
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    future::poll_fn,
+    io, mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
+};
+
+use hallway_core::{MemberReceiver, RoomName};
+use tokio::{io::ReadBuf, net::TcpStream, task::AbortHandle, time::Instant};
+use tokio_tungstenite::tungstenite::Bytes;
+
+pub(crate) use batch::text_frame;
+use link::{Link, Ticks};
+use outlet::Written;
+use room::{Place, Room};
+
+use crate::{config::Config, transport::End};
+
+/// The rooms of one server that have members on its sockets.
+#[derive(Debug)]
+pub(crate) struct FanOut {
+    rooms: Mutex<HashMap<RoomName, Served>>,
+    log_bytes: usize,
+    ticks: Arc<Ticks>,
+}
+
+#[derive(Debug)]
+struct Served {
+    room: Arc<Room>,
+    members: usize,
+    task: AbortHandle,
+}
+
+/// A connection with the fan-out. Dropping it closes the connection.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    fan_out: Arc<FanOut>,
+    name: RoomName,
+    seat: Seat,
+    is_out: bool,
+}
+
+/// What a session does with a connection that the fan-out has. To be used no longer than it is [`Attached`].
+#[derive(Clone, Debug)]
+pub(crate) struct Seat {
+    room: Arc<Room>,
+    place: Place,
+    link: Arc<Link>,
+}
+
+/// A connection taken back.
+#[derive(Debug)]
+pub(crate) struct Detached {
+    pub(crate) stream: TcpStream,
+    /// The end of a frame that was begun: before anything else is sent.
+    pub(crate) torn: Bytes,
+}
+
+impl FanOut {
+    /// A fan-out whose logs keep at most `log_bytes` for the slow members of a room.
+    pub(crate) fn new(log_bytes: usize) -> Self {
+        Self { rooms: Mutex::default(), log_bytes, ticks: Arc::new(Ticks::starting(Instant::now())) }
+    }
+
+    /// Takes over a member's connection: writes to it from the member's replay on.
+    pub(crate) fn attach(
+        self: &Arc<Self>,
+        name: &RoomName,
+        receiver: MemberReceiver,
+        stream: TcpStream,
+    ) -> Attached {
+        let (replay, feed) = receiver.into_parts();
+        let mut rooms = self.lock();
+        let (served, feed) = match rooms.entry(name.clone()) {
+            Entry::Occupied(served) => (served.into_mut(), Some(feed)),
+            Entry::Vacant(vacant) => {
+                let watch = feed.watch();
+                let room = Arc::new(Room::new(feed, self.log_bytes));
+                let task = tokio::spawn(Arc::clone(&room).run(watch)).abort_handle();
+                (vacant.insert(Served { room, members: 0, task }), None)
+            }
+        };
+        served.members += 1;
+        let room = Arc::clone(&served.room);
+        let link = Arc::new(Link::new(Arc::clone(&self.ticks)));
+        let place = room.attach(stream, Arc::clone(&link), replay, feed);
+        drop(rooms);
+        Attached {
+            fan_out: Arc::clone(self),
+            name: name.clone(),
+            seat: Seat { room, place, link },
+            is_out: false,
+        }
+    }
+
+    /// Pings who is silent, and ends the sessions of those that stay so and of those that take no byte.
+    pub(crate) fn sweep(&self, now: Instant, config: &Config) {
+        self.ticks.wind(now);
+        for room in self.rooms() {
+            room.for_each(|outlet| {
+                let (silence, abstinence) = (outlet.link.silence(), outlet.link.abstinence());
+                if outlet.is_blocked() && abstinence >= config.stall_timeout {
+                    outlet.link.end(End::Stalled);
+                } else if silence >= config.silence_timeout {
+                    outlet.link.end(End::Silent);
+                } else if silence < config.ping_after {
+                    outlet.pings = 0;
+                } else if silence >= config.ping_after * (outlet.pings + 1) {
+                    outlet.pings += 1;
+                    outlet.put_aside(&PING);
+                }
+            });
+        }
+    }
+
+    /// Ends all sessions.
+    pub(crate) fn end(&self, end: &End) {
+        for room in self.rooms() {
+            room.for_each(|outlet| outlet.link.end(end.clone()));
+        }
+    }
+
+    fn rooms(&self) -> Vec<Arc<Room>> {
+        self.lock().values().map(|served| Arc::clone(&served.room)).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<RoomName, Served>> {
+        // Nothing under the lock panics half-way: poisoned rooms are whole ones.
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An empty ping (RFC 6455 section 5.5.2).
+const PING: [u8; 2] = [0x89, 0];
+
+impl Attached {
+    pub(crate) fn seat(&self) -> &Seat {
+        &self.seat
+    }
+
+    /// Gives the connection back.
+    pub(crate) fn detach(mut self) -> Option<Detached> {
+        self.take_out()
+    }
+
+    fn take_out(&mut self) -> Option<Detached> {
+        if mem::replace(&mut self.is_out, true) {
+            return None;
+        }
+        let mut rooms = self.fan_out.lock();
+        let detached = self.seat.room.detach(self.seat.place);
+        if let Entry::Occupied(mut served) = rooms.entry(self.name.clone()) {
+            served.get_mut().members -= 1;
+            if served.get().members == 0 {
+                served.remove().task.abort();
+            }
+        }
+        detached
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        self.take_out();
+    }
+}
+
+impl Seat {
+    /// Catches up whenever the member's socket was full; returns why the session is to end.
+    pub(crate) async fn attend(&self) -> End {
+        loop {
+            if let Err(end) = self.link.called().await {
+                return end;
+            }
+            // Boxed: most members keep up, and all would carry its state.
+            if let Err(end) = Box::pin(self.catch_up()).await {
+                return end;
+            }
+        }
+    }
+
+    async fn catch_up(&self) -> Result<(), End> {
+        loop {
+            tokio::select! {
+                () = poll_fn(|cx| self.room.poll_writable(self.place, cx)) => {}
+                end = self.link.ended() => return Err(end),
+            }
+            match self.room.resume(self.place) {
+                Written::All => return Ok(()),
+                Written::Blocked => {}
+                Written::Broken => return Err(End::Vanished),
+            }
+        }
+    }
+
+    /// Reads what the client sent.
+    pub(crate) fn poll_read(&self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.room.poll_read(self.place, cx, into)
+    }
+
+    /// Counts as heard what was read before and is looked at only now.
+    pub(crate) fn hear(&self) {
+        self.link.hear();
+    }
+
+    /// Writes whole frames to this member alone, now or as soon as it takes them. Where it does not read they may be
+    /// forgotten.
+    pub(crate) fn tell(&self, frames: &[u8]) {
+        self.room.tell(self.place, frames);
+    }
+
+    /// Serves this member first when its room says something next: it has just spoken.
+    pub(crate) fn hurry(&self) {
+        self.room.hurry(self.place);
+    }
+}

@@ -1,0 +1,117 @@
+//! What the WebSocket of a session reads from and writes to.
+
+use std::{
+    io, mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use hallway_core::{MemberReceiver, RoomName};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+};
+use tokio_tungstenite::tungstenite::Bytes;
+
+use crate::fanout::{Attached, Detached, FanOut, Seat};
+
+/// A connection, which the fan-out has while its member is in a room.
+///
+/// Meanwhile the WebSocket reads from it through the fan-out, and what it writes (pongs, the answer to a Close) is handed
+/// to the fan-out, to go out between two frames.
+#[derive(Debug)]
+pub(crate) struct Wire(State);
+
+#[derive(Debug)]
+enum State {
+    /// The WebSocket's own. `rest` is still to be sent before anything else.
+    Own { stream: TcpStream, rest: Bytes },
+    /// With the fan-out.
+    Attached(Attached),
+    /// On the way from one to the other.
+    Gone,
+}
+
+impl Wire {
+    pub(crate) fn new(stream: TcpStream) -> Self {
+        Self(State::Own { stream, rest: Bytes::new() })
+    }
+
+    /// Gives the connection to the fan-out, which writes to it what `receiver` receives. Nothing where it has it already.
+    pub(crate) fn attach(
+        &mut self,
+        fan_out: &Arc<FanOut>,
+        room: &RoomName,
+        receiver: MemberReceiver,
+    ) -> Option<Seat> {
+        match mem::replace(&mut self.0, State::Gone) {
+            State::Own { stream, rest: _ } => {
+                let attached = fan_out.attach(room, receiver, stream);
+                let seat = attached.seat().clone();
+                self.0 = State::Attached(attached);
+                Some(seat)
+            }
+            other => {
+                self.0 = other;
+                None
+            }
+        }
+    }
+
+    /// Takes the connection back.
+    pub(crate) fn detach(&mut self) {
+        self.0 = match mem::replace(&mut self.0, State::Gone) {
+            State::Attached(attached) => attached
+                .detach()
+                .map_or(State::Gone, |Detached { stream, torn }| State::Own { stream, rest: torn }),
+            other => other,
+        };
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.0 {
+            State::Own { stream, .. } => Pin::new(stream).poll_read(cx, into),
+            State::Attached(attached) => attached.seat().poll_read(cx, into),
+            State::Gone => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.0 {
+            State::Own { stream, rest } => {
+                while !rest.is_empty() {
+                    let sent = ready!(Pin::new(&mut *stream).poll_write(cx, rest))?;
+                    *rest = rest.slice(sent..);
+                }
+                Pin::new(stream).poll_write(cx, bytes)
+            }
+            State::Attached(attached) => {
+                attached.seat().tell(bytes);
+                Poll::Ready(Ok(bytes.len()))
+            }
+            State::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What was taken is with the kernel, or with the fan-out.
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.0 {
+            State::Own { stream, .. } => Pin::new(stream).poll_shutdown(cx),
+            // Others write to it.
+            State::Attached(_) | State::Gone => Poll::Ready(Ok(())),
+        }
+    }
+}
