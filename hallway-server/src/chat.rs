@@ -6,7 +6,7 @@
 use std::future;
 
 use futures_util::StreamExt;
-use hallway_core::{Member, MemberSender, PostError, TryPostError};
+use hallway_core::{MemberSender, PostError, TryPostError};
 use tokio::{
     task::yield_now,
     time::{Instant, sleep},
@@ -18,24 +18,22 @@ use crate::{
     dialect::{self, Request},
     fanout::{Seat, text_frame},
     rate::Rate,
-    session::Shared,
     transport::{End, Incoming, received},
     wire::Wire,
 };
 
-/// Serves a member until one of the two goes. The member has left when this returns.
-pub(crate) async fn run(socket: &mut WebSocketStream<Wire>, member: Member, shared: &Shared) -> End {
-    let (sender, receiver) = member.split();
-    let Some(seat) = socket.get_mut().attach(&shared.fan_out, sender.room(), receiver) else {
-        return End::Internal;
-    };
-    let end = tokio::select! {
+/// Serves a member until one of the two goes.
+pub(crate) async fn run(
+    socket: &mut WebSocketStream<Wire>,
+    sender: &MemberSender,
+    seat: &Seat,
+    config: &Config,
+) -> End {
+    tokio::select! {
         biased;
-        end = hear(socket, &sender, &seat, &shared.config) => end,
+        end = hear(socket, sender, seat, config) => end,
         end = seat.attend() => end,
-    };
-    socket.get_mut().detach();
-    end
+    }
 }
 
 /// Brings what the client says to the room, as fast as its rate and the hub allow.

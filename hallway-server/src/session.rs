@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
-use hallway_core::{Hub, JoinError, Member};
-use tokio::{net::TcpStream, sync::watch, time::timeout};
+use hallway_core::{Hub, MemberSender};
+use tokio::{
+    net::TcpStream,
+    sync::{OwnedSemaphorePermit, watch},
+    time::timeout,
+};
 use tokio_tungstenite::WebSocketStream;
 use tracing::debug;
 
 use crate::{
     chat,
     config::Config,
-    fanout::FanOut,
+    fanout::{FanOut, Seat},
     route::{JoinRequest, route},
     transport::{Answer, End, RequestHead, finish, upgrade},
     wire::Wire,
@@ -26,23 +30,30 @@ pub(crate) struct Shared {
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
-/// Serves the connection. Returns when it is closed.
-pub(crate) async fn run(stream: TcpStream, shared: Arc<Shared>) {
+/// Serves the connection. Returns when it is closed, and then gives its permit back.
+pub(crate) async fn run(stream: TcpStream, shared: Arc<Shared>, _permit: OwnedSemaphorePermit) {
     // What is done once is boxed: its state would otherwise be carried for as long as the connection lives.
-    let Some((mut socket, joined)) = Box::pin(enter(stream, &shared)).await else { return };
-    let end = match joined {
-        Ok(member) => chat::run(&mut socket, member, &shared).await,
-        Err(error) => End::NotLetIn(error),
+    let Some((mut socket, seated)) = Box::pin(enter(stream, &shared)).await else { return };
+    let end = match seated {
+        Ok((sender, seat)) => {
+            let end = chat::run(&mut socket, &sender, &seat, &shared.config).await;
+            socket.get_mut().detach();
+            end
+        }
+        Err(end) => end,
     };
     debug!(%end, "session ended");
     Box::pin(finish(socket, &end, shared.config.close_timeout)).await;
 }
 
-/// From a connection to a member of a room; nothing where it was answered otherwise, or broke.
+type Socket = WebSocketStream<Wire>;
+
+/// From a connection to a member of a room, whom the fan-out writes to; nothing where the connection was answered
+/// otherwise, or broke.
 async fn enter(
     mut stream: TcpStream,
     shared: &Shared,
-) -> Option<(WebSocketStream<Wire>, Result<Member, JoinError>)> {
+) -> Option<(Socket, Result<(MemberSender, Seat), End>)> {
     let limit = shared.config.close_timeout;
     // A socket that delays small writes would hold back each message for an acknowledgement of the one before. That it
     // cannot be set is no reason to serve nobody.
@@ -60,9 +71,17 @@ async fn enter(
     let JoinRequest { handshake, room, asked_name } = request;
     let wire = Wire::new(stream);
     let max_message_bytes = shared.hub.config().max_message_bytes;
-    let socket = timeout(limit, upgrade(wire, handshake, rest, max_message_bytes)).await.ok()?.ok()?;
+    let mut socket = timeout(limit, upgrade(wire, handshake, rest, max_message_bytes)).await.ok()?.ok()?;
     // Not before the client can be told what happens in the room: one that vanishes in its handshake was never in it.
-    Some((socket, shared.hub.join(&room, &asked_name).await))
+    let seated = match shared.hub.join(&room, &asked_name).await {
+        Ok(member) => {
+            let (sender, receiver) = member.split();
+            let seat = socket.get_mut().attach(&shared.fan_out, &room, receiver);
+            seat.map(|seat| (sender, seat)).ok_or(End::Internal)
+        }
+        Err(error) => Err(End::NotLetIn(error)),
+    };
+    Some((socket, seated))
 }
 
 struct Refusal {
