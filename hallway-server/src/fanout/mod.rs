@@ -18,7 +18,7 @@ use std::{
     collections::{HashMap, hash_map::Entry},
     future::poll_fn,
     io, mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
     task::{Context, Poll},
 };
 
@@ -29,7 +29,7 @@ use tokio_tungstenite::tungstenite::Bytes;
 pub(crate) use batch::text_frame;
 use link::{Link, Ticks};
 use outlet::Written;
-use room::{Place, Room};
+use room::{LongPasses, Place, Room};
 
 use crate::{config::Config, transport::End};
 
@@ -39,6 +39,7 @@ pub(crate) struct FanOut {
     rooms: Mutex<HashMap<RoomName, Served>>,
     log_bytes: usize,
     ticks: Arc<Ticks>,
+    long_passes: LongPasses,
 }
 
 #[derive(Debug)]
@@ -76,7 +77,8 @@ pub(crate) struct Detached {
 impl FanOut {
     /// A fan-out whose logs keep at most `log_bytes` for the slow members of a room.
     pub(crate) fn new(log_bytes: usize) -> Self {
-        Self { rooms: Mutex::default(), log_bytes, ticks: Arc::new(Ticks::starting(Instant::now())) }
+        let ticks = Arc::new(Ticks::starting(Instant::now()));
+        Self { rooms: Mutex::default(), log_bytes, ticks, long_passes: LongPasses::default() }
     }
 
     /// Takes over a member's connection: writes to it from the member's replay on.
@@ -92,7 +94,7 @@ impl FanOut {
             Entry::Occupied(served) => (served.into_mut(), Some(feed)),
             Entry::Vacant(vacant) => {
                 let watch = feed.watch();
-                let room = Arc::new(Room::new(feed, self.log_bytes));
+                let room = Arc::new(Room::new(feed, self.log_bytes, Arc::clone(&self.long_passes)));
                 let task = tokio::spawn(Arc::clone(&room).run(watch)).abort_handle();
                 (vacant.insert(Served { room, members: 0, task }), None)
             }
@@ -108,6 +110,11 @@ impl FanOut {
             seat: Seat { room, place, link },
             is_out: false,
         }
+    }
+
+    /// Whether a large room is being told something, piece by piece.
+    pub(crate) fn has_long_pass(&self) -> bool {
+        self.long_passes.load(Relaxed) > 0
     }
 
     /// Pings who is silent, and ends the sessions of those that stay so and of those that take no byte.

@@ -4,7 +4,7 @@ use std::{
     io, mem,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll},
     time::Duration,
@@ -35,7 +35,15 @@ pub(super) struct Room {
     state: Mutex<State>,
     /// Whether a pass takes so long that its order matters.
     is_large: AtomicBool,
+    /// Passes under way that go on after others had their turn, in all rooms.
+    long_passes: LongPasses,
 }
+
+/// Counts itself while it is held.
+#[derive(Debug)]
+struct LongPass(LongPasses);
+
+pub(super) type LongPasses = Arc<AtomicUsize>;
 
 #[derive(Debug)]
 struct State {
@@ -80,7 +88,7 @@ enum Served {
 pub(super) struct Place(usize);
 
 impl Room {
-    pub(super) fn new(feed: RoomFeed, log_bytes: usize) -> Self {
+    pub(super) fn new(feed: RoomFeed, log_bytes: usize, long_passes: LongPasses) -> Self {
         let state = State {
             feed,
             events: Vec::new(),
@@ -97,7 +105,7 @@ impl Room {
             replay: None,
             has_ended: false,
         };
-        Self { state: Mutex::new(state), is_large: AtomicBool::new(false) }
+        Self { state: Mutex::new(state), is_large: AtomicBool::new(false), long_passes }
     }
 
     /// Lets a member in, who has joined the hub's room already: writes what it is owed, and from then on the pass
@@ -220,19 +228,22 @@ impl Room {
 
     /// Serves the room until it ends.
     pub(super) async fn run(self: Arc<Self>, watch: RoomWatch) {
+        let mut long_pass = None;
         loop {
             match self.pass() {
-                Served::InPart => yield_now().await,
-                Served::ToTheLast => {
+                Served::InPart => {
+                    long_pass.get_or_insert_with(|| LongPass::begin(&self.long_passes));
                     yield_now().await;
-                    self.gather(&watch).await;
+                    continue;
                 }
+                Served::ToTheLast => yield_now().await,
                 Served::UpTo(position) => {
+                    long_pass = None;
                     watch.wait_past(position).await;
-                    self.gather(&watch).await;
                 }
                 Served::ToTheEnd => return,
             }
+            self.gather(&watch).await;
         }
     }
 
@@ -270,6 +281,19 @@ impl Room {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing under the lock panics half-way: a poisoned room is a whole one.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LongPass {
+    fn begin(passes: &LongPasses) -> Self {
+        passes.fetch_add(1, Relaxed);
+        Self(Arc::clone(passes))
+    }
+}
+
+impl Drop for LongPass {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
     }
 }
 
