@@ -1,6 +1,6 @@
 //! The wire's version 1: what a client's frame means, and how an event is written. Nothing else knows its JSON.
 
-mod chat_frame;
+mod plain;
 
 use std::borrow::Cow;
 
@@ -8,8 +8,6 @@ use hallway_core::{Event, Message};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use thiserror::Error;
-
-use chat_frame::{ChatFrame, Text};
 
 /// What a client asked for in a text frame.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,11 +33,10 @@ pub(crate) enum Fault {
     NoMessage,
 }
 
-/// Reads a frame in one go where it is what a well-behaved client sends; finds out at leisure what is wrong with others.
 pub(crate) fn decode(frame: &str) -> Result<Request<'_>, Fault> {
-    match serde_json::from_str(frame) {
-        Ok(ChatFrame { message }) => Ok(Request::Chat(message)),
-        Err(_) => examine(frame),
+    match plain::message(frame) {
+        Some(message) => Ok(Request::Chat(message.into())),
+        None => examine(frame),
     }
 }
 
@@ -56,7 +53,10 @@ fn examine(frame: &str) -> Result<Request<'_>, Fault> {
 
 /// Appends an event as a member is shown it.
 pub(crate) fn encode(event: &Event, json: &mut Vec<u8>) {
-    write(&Message::from(event), json);
+    let is_written = matches!(event, Event::Chat(chat) if plain::write(chat, json));
+    if !is_written {
+        write(&Message::from(event), json);
+    }
 }
 
 /// Something for one client alone.
@@ -105,6 +105,10 @@ impl From<serde_json::Error> for Fault {
         Self::NotJson { line: error.line(), column: error.column() }
     }
 }
+
+/// A string, borrowed where it has no escape.
+#[derive(Deserialize)]
+struct Text<'f>(#[serde(borrow)] Cow<'f, str>);
 
 /// The text of a JSON string, borrowed where it has no escape.
 fn text(value: &RawValue) -> Option<Cow<'_, str>> {
