@@ -1,7 +1,8 @@
 //! What the WebSocket of a session reads from and writes to.
 
 use std::{
-    io, mem,
+    io,
+    mem::{self, MaybeUninit},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -20,8 +21,14 @@ use crate::fanout::{Attached, Detached, FanOut, Seat};
 ///
 /// Meanwhile the WebSocket reads from it through the fan-out, and what it writes (pongs, the answer to a Close) is handed
 /// to the fan-out, to go out between two frames.
+///
+/// The WebSocket reads little at once, because it keeps a buffer of that size for as long as it lives. What the kernel
+/// had beyond that waits here, and costs nothing when there is none.
 #[derive(Debug)]
-pub(crate) struct Wire(State);
+pub(crate) struct Wire {
+    state: State,
+    read_ahead: Option<Box<Bytes>>,
+}
 
 #[derive(Debug)]
 enum State {
@@ -35,7 +42,7 @@ enum State {
 
 impl Wire {
     pub(crate) fn new(stream: TcpStream) -> Self {
-        Self(State::Own { stream, rest: Bytes::new() })
+        Self { state: State::Own { stream, rest: Bytes::new() }, read_ahead: None }
     }
 
     /// Gives the connection to the fan-out, which writes to it what `receiver` receives. Nothing where it has it already.
@@ -45,15 +52,15 @@ impl Wire {
         room: &RoomName,
         receiver: MemberReceiver,
     ) -> Option<Seat> {
-        match mem::replace(&mut self.0, State::Gone) {
+        match mem::replace(&mut self.state, State::Gone) {
             State::Own { stream, rest: _ } => {
                 let attached = fan_out.attach(room, receiver, stream);
                 let seat = attached.seat().clone();
-                self.0 = State::Attached(attached);
+                self.state = State::Attached(attached);
                 Some(seat)
             }
             other => {
-                self.0 = other;
+                self.state = other;
                 None
             }
         }
@@ -61,7 +68,7 @@ impl Wire {
 
     /// Takes the connection back.
     pub(crate) fn detach(&mut self) {
-        self.0 = match mem::replace(&mut self.0, State::Gone) {
+        self.state = match mem::replace(&mut self.state, State::Gone) {
             State::Attached(attached) => attached
                 .detach()
                 .map_or(State::Gone, |Detached { stream, torn }| State::Own { stream, rest: torn }),
@@ -76,17 +83,44 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.0 {
-            State::Own { stream, .. } => Pin::new(stream).poll_read(cx, into),
-            State::Attached(attached) => attached.seat().poll_read(cx, into),
-            State::Gone => Poll::Ready(Ok(())),
+        if let Some(ahead) = &mut self.read_ahead {
+            into.put_slice(&ahead.split_to(ahead.len().min(into.remaining())));
+            if ahead.is_empty() {
+                self.read_ahead = None;
+            }
+            return Poll::Ready(Ok(()));
+        }
+        if into.remaining() >= READ_AHEAD_BYTES {
+            return self.state.poll_read(cx, into);
+        }
+        let mut space = [MaybeUninit::uninit(); READ_AHEAD_BYTES];
+        let mut read = ReadBuf::uninit(&mut space);
+        ready!(self.state.poll_read(cx, &mut read))?;
+        let (now, later) = read.filled().split_at(read.filled().len().min(into.remaining()));
+        into.put_slice(now);
+        if !later.is_empty() {
+            self.read_ahead = Some(Box::new(Bytes::copy_from_slice(later)));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl State {
+    fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Own { stream, .. } => Pin::new(stream).poll_read(cx, into),
+            Self::Attached(attached) => attached.seat().poll_read(cx, into),
+            Self::Gone => Poll::Ready(Ok(())),
         }
     }
 }
 
+/// Read in one call to the kernel: more than a client that has sixteen messages under way has sent.
+const READ_AHEAD_BYTES: usize = 4 << 10;
+
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.0 {
+        match &mut self.state {
             State::Own { stream, rest } => {
                 while !rest.is_empty() {
                     let sent = ready!(Pin::new(&mut *stream).poll_write(cx, rest))?;
@@ -108,7 +142,7 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.0 {
+        match &mut self.state {
             State::Own { stream, .. } => Pin::new(stream).poll_shutdown(cx),
             // Others write to it.
             State::Attached(_) | State::Gone => Poll::Ready(Ok(())),

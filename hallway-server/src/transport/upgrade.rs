@@ -65,10 +65,9 @@ pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(config)).await)
 }
 
-/// Read at once. Allocated for each connection from its start and zeroed before each read: the default of 128 KiB
-/// would be what an idle connection costs. Half a KiB more of it would be a fifth of that, and save 8 % of the CPU where
-/// all members talk at once.
-const READ_BUFFER_BYTES: usize = 512;
+/// Read at once by the WebSocket. Allocated for each connection from its start and zeroed before each read: the default
+/// of 128 KiB would be what an idle connection costs. A stream under it may read more from the kernel.
+const READ_BUFFER_BYTES: usize = 256;
 
 /// Gathered before a write, unless flushed earlier: a batch of some hundred short frames in one call to the kernel.
 const WRITE_BUFFER_BYTES: usize = 64 << 10;
