@@ -64,7 +64,7 @@ async fn echo(socket: &mut WebSocketStream<TcpStream>) -> End {
         let message = match received(socket.next().await) {
             Ok(Incoming::Text(text)) => Message::Text(text),
             Ok(Incoming::Binary(bytes)) => Message::Binary(bytes),
-            Ok(Incoming::Control) => continue,
+            Ok(Incoming::Control(_)) => continue,
             Err(end) => return end,
         };
         if let Err(error) = socket.send(message).await {

@@ -14,11 +14,11 @@ use tokio::{
 use tokio_tungstenite::WebSocketStream;
 
 use crate::{
-    config::Config,
     dialect::{self, Request},
     fanout::{Seat, text_frame},
     rate::Rate,
-    transport::{End, Incoming, received},
+    session::Shared,
+    transport::{End, Incoming, received, websocket},
     wire::Wire,
 };
 
@@ -27,11 +27,11 @@ pub(crate) async fn run(
     socket: &mut WebSocketStream<Wire>,
     sender: &MemberSender,
     seat: &Seat,
-    config: &Config,
+    shared: &Shared,
 ) -> End {
     tokio::select! {
         biased;
-        end = hear(socket, sender, seat, config) => end,
+        end = hear(socket, sender, seat, shared) => end,
         end = seat.attend() => end,
     }
 }
@@ -41,12 +41,12 @@ async fn hear(
     socket: &mut WebSocketStream<Wire>,
     sender: &MemberSender,
     seat: &Seat,
-    config: &Config,
+    shared: &Shared,
 ) -> End {
-    let mut rate = Rate::new(config.rate, config.burst, Instant::now());
+    let mut rate = Rate::new(shared.config.rate, shared.config.burst, Instant::now());
     let mut turn = 0;
     loop {
-        match received(socket.next().await) {
+        let payload = match received(socket.next().await) {
             Ok(Incoming::Text(frame)) => {
                 // A client above its rate is not silent: it is the server that does not read.
                 seat.hear();
@@ -56,11 +56,18 @@ async fn hear(
                         seat.tell(&text_frame(&dialect::encode_notice(&format!("not sent: {reason}"))));
                     }
                 }
+                frame.len()
             }
             Ok(Incoming::Binary(_)) => return End::Binary,
             // The socket has answered it. It counts as a message: answers are not for nothing either.
-            Ok(Incoming::Control) => {}
+            Ok(Incoming::Control(payload)) => payload.len(),
             Err(end) => return end,
+        };
+        let is_read = socket.get_mut().account(payload);
+        if is_read && payload > LARGE_PAYLOAD_BYTES {
+            // Its read buffer has grown with the message, and would stay so.
+            let max_message_bytes = shared.hub.config().max_message_bytes;
+            *socket = Box::pin(websocket(socket.get_mut().take(), Vec::new(), max_message_bytes)).await;
         }
         let now = Instant::now();
         rate.take(now);
@@ -95,6 +102,9 @@ async fn say(frame: &str, sender: &MemberSender) -> Result<(), String> {
         posted => posted.map_err(|error| error.to_string()),
     }
 }
+
+/// Payloads beyond this do not leave a connection with the buffer they were read into.
+const LARGE_PAYLOAD_BYTES: usize = 1 << 10;
 
 /// Messages of one connection that are heard before the others get their turn.
 const MESSAGES_A_TURN: u32 = 16;

@@ -9,27 +9,28 @@ use tokio::time::Instant;
 /// It refuses nothing: it says for how long not to read, and TCP slows the sender down.
 #[derive(Debug)]
 pub(crate) struct Rate {
-    per_message: Duration,
-    burst: Duration,
+    /// In nanoseconds: every connection has one of these.
+    per_message: u64,
+    burst: u64,
     /// When all that was taken so far would have been due at the rate, had it been sent evenly.
     paid_until: Instant,
 }
 
 impl Rate {
     pub(crate) fn new(per_second: u32, burst: u32, now: Instant) -> Self {
-        let per_message = Duration::from_secs(1) / per_second.max(1);
+        let per_message = 1_000_000_000 / u64::from(per_second.max(1));
         // The message being taken is within the burst, so what may lie ahead of now is one less.
-        Self { per_message, burst: per_message * burst.saturating_sub(1), paid_until: now }
+        Self { per_message, burst: per_message * u64::from(burst.saturating_sub(1)), paid_until: now }
     }
 
     /// Accounts for one message taken at `now`.
     pub(crate) fn take(&mut self, now: Instant) {
-        self.paid_until = self.paid_until.max(now) + self.per_message;
+        self.paid_until = self.paid_until.max(now) + Duration::from_nanos(self.per_message);
     }
 
     /// For how long no further message may be taken; zero where one may be taken now.
     pub(crate) fn wait(&self, now: Instant) -> Duration {
-        self.paid_until.saturating_duration_since(now + self.burst)
+        self.paid_until.saturating_duration_since(now + Duration::from_nanos(self.burst))
     }
 }
 

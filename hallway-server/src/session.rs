@@ -36,7 +36,7 @@ pub(crate) async fn run(stream: TcpStream, shared: Arc<Shared>, _permit: OwnedSe
     let Some((mut socket, seated)) = Box::pin(enter(stream, &shared)).await else { return };
     let end = match seated {
         Ok((sender, seat)) => {
-            let end = chat::run(&mut socket, &sender, &seat, &shared.config).await;
+            let end = chat::run(&mut socket, &sender, &seat, &shared).await;
             socket.get_mut().detach();
             end
         }
@@ -69,7 +69,7 @@ async fn enter(
         }
     };
     let JoinRequest { handshake, room, asked_name } = request;
-    let wire = Wire::new(stream);
+    let wire = Wire::new(stream, rest.len());
     let max_message_bytes = shared.hub.config().max_message_bytes;
     let mut socket = timeout(limit, upgrade(wire, handshake, rest, max_message_bytes)).await.ok()?.ok()?;
     // Not before the client can be told what happens in the room: one that vanishes in its handshake was never in it.

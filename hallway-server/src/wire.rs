@@ -28,6 +28,8 @@ use crate::fanout::{Attached, Detached, FanOut, Seat};
 pub(crate) struct Wire {
     state: State,
     read_ahead: Option<Box<Bytes>>,
+    /// Bytes that the WebSocket was given, less those of the frames it made of them.
+    unaccounted: u64,
 }
 
 #[derive(Debug)]
@@ -41,8 +43,31 @@ enum State {
 }
 
 impl Wire {
-    pub(crate) fn new(stream: TcpStream) -> Self {
-        Self { state: State::Own { stream, rest: Bytes::new() }, read_ahead: None }
+    /// Before its handshake: `given` are the bytes behind it that the WebSocket will be given.
+    pub(crate) fn new(stream: TcpStream, given: usize) -> Self {
+        let state = State::Own { stream, rest: Bytes::new() };
+        Self { state, read_ahead: None, unaccounted: given as u64 }
+    }
+
+    /// Takes the connection out, and leaves a broken one.
+    pub(crate) fn take(&mut self) -> Self {
+        let broken = Self { state: State::Gone, read_ahead: None, unaccounted: 0 };
+        mem::replace(self, broken)
+    }
+
+    /// Accounts for a frame that the WebSocket has read. Whether that was everything it had been given: then there is
+    /// nothing in its buffer.
+    ///
+    /// A frame is taken for one whole, masked message with the shortest possible header (RFC 6455 section 5.2). A client
+    /// that makes others is never found to have been read to the end.
+    pub(crate) fn account(&mut self, payload: usize) -> bool {
+        let header = match payload {
+            0..=125 => 6,
+            126..=0xffff => 8,
+            _ => 14,
+        };
+        self.unaccounted = self.unaccounted.saturating_sub(payload as u64 + header);
+        self.unaccounted == 0
     }
 
     /// Gives the connection to the fan-out, which writes to it what `receiver` receives. Nothing where it has it already.
@@ -83,6 +108,15 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
+        ready!(self.read(cx, into))?;
+        self.unaccounted += (into.filled().len() - before) as u64;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Wire {
+    fn read(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if let Some(ahead) = &mut self.read_ahead {
             into.put_slice(&ahead.split_to(ahead.len().min(into.remaining())));
             if ahead.is_empty() {

@@ -87,7 +87,7 @@ pub enum Incoming {
     /// A binary message, whole.
     Binary(Bytes),
     /// A ping, which the socket answers by itself, or a pong.
-    Control,
+    Control(Bytes),
 }
 
 /// Reads what a WebSocket yielded: a frame, or why there will be no further one.
@@ -95,7 +95,7 @@ pub fn received(item: Option<Result<Message, Error>>) -> Result<Incoming, End> {
     match item {
         Some(Ok(Message::Text(text))) => Ok(Incoming::Text(text)),
         Some(Ok(Message::Binary(bytes))) => Ok(Incoming::Binary(bytes)),
-        Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(Incoming::Control),
+        Some(Ok(Message::Ping(payload) | Message::Pong(payload))) => Ok(Incoming::Control(payload)),
         Some(Ok(Message::Close(_))) | None => Err(End::ClientClosed),
         // Only made by whoever writes frames by hand.
         Some(Ok(Message::Frame(_))) => Err(End::Internal),

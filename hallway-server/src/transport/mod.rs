@@ -12,4 +12,5 @@ mod upgrade;
 pub use answer::Answer;
 pub use close::{End, Incoming, finish, received};
 pub use head::{HeadError, RequestHead};
+pub(crate) use upgrade::websocket;
 pub use upgrade::{Handshake, upgrade};

@@ -56,13 +56,22 @@ pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
         handshake.accept
     );
     stream.write_all(answer.as_bytes()).await?;
+    Ok(websocket(stream, rest, max_message_bytes).await)
+}
+
+/// Makes a WebSocket of a connection whose handshake is over, with nothing in its buffers but `rest`. Does not wait.
+pub(crate) async fn websocket<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    rest: Vec<u8>,
+    max_message_bytes: usize,
+) -> WebSocketStream<S> {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES.max(max_message_bytes.saturating_mul(8)))
         .max_message_size(Some(max_message_bytes))
         .max_frame_size(Some(max_message_bytes));
-    Ok(WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(config)).await)
+    WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(config)).await
 }
 
 /// Read at once by the WebSocket. Allocated for each connection from its start and zeroed before each read: the default
