@@ -121,9 +121,12 @@ impl FanOut {
     pub(crate) fn sweep(&self, now: Instant, config: &Config) {
         self.ticks.wind(now);
         for room in self.rooms() {
-            room.for_each(|outlet| {
-                let (silence, abstinence) = (outlet.link.silence(), outlet.link.abstinence());
-                if outlet.is_blocked() && abstinence >= config.stall_timeout {
+            room.for_each(|outlet, log| {
+                let silence = outlet.link.silence();
+                if outlet.is_blocked()
+                    && outlet.link.abstinence() >= config.stall_timeout
+                    && !outlet.probe(log)
+                {
                     outlet.link.end(End::Stalled);
                 } else if silence >= config.silence_timeout {
                     outlet.link.end(End::Silent);
@@ -132,6 +135,7 @@ impl FanOut {
                 } else if silence >= config.ping_after * (outlet.pings + 1) {
                     outlet.pings += 1;
                     outlet.put_aside(&PING);
+                    outlet.write(log);
                 }
             });
         }
@@ -140,7 +144,7 @@ impl FanOut {
     /// Ends all sessions.
     pub(crate) fn end(&self, end: &End) {
         for room in self.rooms() {
-            room.for_each(|outlet| outlet.link.end(end.clone()));
+            room.for_each(|outlet, _| outlet.link.end(end.clone()));
         }
     }
 

@@ -68,6 +68,22 @@ impl Outlet {
         self.write_until_full(log)
     }
 
+    /// Whether a member whose socket was full has taken something meanwhile.
+    ///
+    /// The runtime learns of it when a third of the kernel's buffer is free, which takes a slow reader long; here the
+    /// kernel is asked.
+    pub(super) fn probe(&mut self, log: &mut Log<Batch>) -> bool {
+        self.pending.catch_up(log);
+        self.is_blocked = false;
+        let sent = self.write_once(log);
+        self.is_blocked = true;
+        if let Ok(sent) = sent {
+            self.pending.advance(log, sent);
+            self.link.took();
+        }
+        sent.is_ok()
+    }
+
     pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
         // An error is found again by writing.
         self.stream.poll_write_ready(cx).map(drop)

@@ -269,12 +269,11 @@ impl Room {
     }
 
     /// Looks at every member.
-    pub(super) fn for_each(&self, mut look: impl FnMut(&mut Outlet)) {
+    pub(super) fn for_each(&self, mut look: impl FnMut(&mut Outlet, &mut Log<Batch>)) {
         let mut state = self.lock();
         let State { members, log, .. } = &mut *state;
         for outlet in members.iter_mut().flatten() {
-            look(outlet);
-            outlet.write(log);
+            look(outlet, log);
         }
     }
 
