@@ -66,6 +66,7 @@ impl Feed {
         let mut state = self.shared.lock();
         for event in events.drain(..) {
             state.log.push(event);
+            state.log.trim();
         }
         drop(state);
         self.shared.changed.notify_waiters();

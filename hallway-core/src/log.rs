@@ -1,8 +1,8 @@
 //! A log that many read, each at its own pace, bounded in bytes.
 //!
 //! An item is stored once, however many read it, and freed when the last of them has. A reader is a [`Cursor`]. Writing
-//! never waits: when unread items exceed the bound the oldest are dropped, and a reader whose cursor stood before them
-//! learns how many messages it missed and goes on behind the gap.
+//! never waits: where unread items exceed the bound [`Log::trim`] drops the oldest, and a reader whose cursor stood before
+//! them learns how many messages it missed and goes on behind the gap.
 
 use std::collections::VecDeque;
 
@@ -93,13 +93,18 @@ impl<T: Item + Clone> Log<T> {
         self.free_read();
     }
 
-    /// Appends an item.
+    /// Appends an item. The log may exceed its bound until it is [trimmed](Self::trim).
     pub fn push(&mut self, item: T) {
         self.messages_in_all += item.messages();
         self.bytes += item.bytes();
         self.entries.push_back(Entry { item, unread: self.readers });
         self.free_read();
-        while self.bytes > self.bound {
+    }
+
+    /// Drops the oldest items until the log is within its bound: to be called when its readers have had their chance to
+    /// read what was pushed.
+    pub fn trim(&mut self) {
+        while self.is_over_bound() {
             let position = self.start;
             let Some(dropped) = self.pop() else { break };
             if let Some(remains) = dropped.remains() {
@@ -166,6 +171,12 @@ impl<T: Item + Clone> Log<T> {
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Whether it holds more than its bound.
+    #[must_use]
+    pub fn is_over_bound(&self) -> bool {
+        self.bytes > self.bound
     }
 
     fn index(&self, position: u64) -> usize {

@@ -42,6 +42,7 @@ enum Step {
         bytes: usize,
         kind: Kind,
     },
+    Trim,
     Subscribe,
     /// Reads up to so many items, as one of the readers.
     Read {
@@ -61,6 +62,7 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     prop_oneof![
         6 => (0..40usize, kind).prop_map(|(bytes, kind)| Step::Push { bytes, kind }),
+        2 => Just(Step::Trim),
         1 => Just(Step::Subscribe),
         4 => (any::<usize>(), 0..6usize).prop_map(|(reader, limit)| Step::Read { reader, limit }),
         1 => any::<usize>().prop_map(|reader| Step::Unsubscribe { reader }),
@@ -95,6 +97,13 @@ impl Model {
                 let item = Numbered { number: self.all.len(), bytes, kind };
                 self.all.push(item.clone());
                 self.log.push(item);
+            }
+            Step::Trim => {
+                self.log.trim();
+                let bytes_from = |from: usize| self.all[from..].iter().map(Item::bytes).sum::<usize>();
+                while bytes_from(self.gone) > self.bound {
+                    self.gone += 1;
+                }
             }
             Step::Subscribe => {
                 let (cursor, next) = (self.log.subscribe(), self.all.len());
@@ -143,15 +152,12 @@ impl Model {
         Ok(())
     }
 
-    /// Only what somebody has not read is kept, and the oldest of it is dropped first, no sooner than it must be.
+    /// Only what somebody has not read is kept; the oldest of it is dropped first, no sooner than it must be.
     fn check_what_is_kept(&mut self) -> Result<(), TestCaseError> {
         let slowest = self.readers.iter().map(|reader| reader.next).min().unwrap_or(self.all.len());
         self.gone = self.gone.max(slowest);
-        let bytes_from = |from: usize| self.all[from..].iter().map(Item::bytes).sum::<usize>();
-        while bytes_from(self.gone) > self.bound {
-            self.gone += 1;
-        }
-        prop_assert_eq!(self.log.bytes(), bytes_from(self.gone));
+        let bytes = self.all[self.gone..].iter().map(Item::bytes).sum::<usize>();
+        prop_assert_eq!((self.log.bytes(), self.log.is_over_bound()), (bytes, bytes > self.bound));
         prop_assert_eq!(self.log.end(), self.all.len() as u64);
         Ok(())
     }
