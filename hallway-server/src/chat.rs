@@ -51,7 +51,8 @@ async fn hear(
                 // A client above its rate is not silent: it is the server that does not read.
                 seat.hear();
                 match say(&frame, sender).await {
-                    Ok(()) => seat.hurry(),
+                    Ok(true) => seat.hurry(),
+                    Ok(false) => {}
                     Err(reason) => {
                         seat.tell(&text_frame(&dialect::encode_notice(&format!("not sent: {reason}"))));
                     }
@@ -83,11 +84,11 @@ async fn hear(
     }
 }
 
-/// Brings a frame to the room. An error is what its sender is to be told.
-async fn say(frame: &str, sender: &MemberSender) -> Result<(), String> {
+/// Brings a frame to the room; says whether the room will hear of it. An error is what its sender is to be told.
+async fn say(frame: &str, sender: &MemberSender) -> Result<bool, String> {
     let message = match dialect::decode(frame) {
         Ok(Request::Chat(message)) => message,
-        Ok(Request::Unknown) => return Ok(()),
+        Ok(Request::Unknown) => return Ok(false),
         Err(fault) => return Err(fault.to_string()),
     };
     let posted = match sender.try_post(&*message) {
@@ -99,7 +100,7 @@ async fn say(frame: &str, sender: &MemberSender) -> Result<(), String> {
     match posted {
         // Nothing is taken in any more; what was said before is still told, and that ends the session.
         Err(PostError::Closed) => future::pending().await,
-        posted => posted.map_err(|error| error.to_string()),
+        posted => posted.map(|()| true).map_err(|error| error.to_string()),
     }
 }
 

@@ -93,8 +93,13 @@ impl Server {
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let Self { hub, config, connections } = self;
         let fan_out = Arc::new(FanOut::new(hub.config().feed_bytes));
-        let mut sweep = interval(config.sweep_interval());
-        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut sweeps = pin!(async {
+            let mut ticks = interval(config.sweep_interval());
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                fan_out.sweep(ticks.tick().await, &config).await;
+            }
+        });
         let (stop, stopping) = watch::channel(false);
         let mut sessions = Sessions {
             shared: Arc::new(Shared {
@@ -132,7 +137,7 @@ impl Server {
                 }
                 Some(ended) = sessions.tasks.join_next() => report(ended),
                 Some(ended) = sessions.refusals.join_next() => report(ended),
-                now = sweep.tick() => fan_out.sweep(now, &config),
+                never = &mut sweeps => never,
             }
         }
 

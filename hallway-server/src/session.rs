@@ -33,7 +33,8 @@ pub(crate) struct Shared {
 /// Serves the connection. Returns when it is closed, and then gives its permit back.
 pub(crate) async fn run(stream: TcpStream, shared: Arc<Shared>, _permit: OwnedSemaphorePermit) {
     // What is done once is boxed: its state would otherwise be carried for as long as the connection lives.
-    let Some((mut socket, seated)) = Box::pin(enter(stream, &shared)).await else { return };
+    // The socket is dropped first where the task is: a member is out of the fan-out before it leaves the hub's room.
+    let Some((seated, mut socket)) = Box::pin(enter(stream, &shared)).await else { return };
     let end = match seated {
         Ok((sender, seat)) => {
             let end = chat::run(&mut socket, &sender, &seat, &shared).await;
@@ -53,7 +54,7 @@ type Socket = WebSocketStream<Wire>;
 async fn enter(
     mut stream: TcpStream,
     shared: &Shared,
-) -> Option<(Socket, Result<(MemberSender, Seat), End>)> {
+) -> Option<(Result<(MemberSender, Seat), End>, Socket)> {
     let limit = shared.config.close_timeout;
     // A socket that delays small writes would hold back each message for an acknowledgement of the one before. That it
     // cannot be set is no reason to serve nobody.
@@ -81,7 +82,7 @@ async fn enter(
         }
         Err(error) => Err(End::NotLetIn(error)),
     };
-    Some((socket, seated))
+    Some((seated, socket))
 }
 
 struct Refusal {

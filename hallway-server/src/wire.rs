@@ -28,8 +28,10 @@ use crate::fanout::{Attached, Detached, FanOut, Seat};
 pub(crate) struct Wire {
     state: State,
     read_ahead: Option<Box<Bytes>>,
-    /// Bytes that the WebSocket was given, less those of the frames it made of them.
-    unaccounted: u64,
+    /// Bytes that the WebSocket was given, less those of the frames it made of them; or [`LOST_COUNT`].
+    unaccounted: u32,
+    /// Bytes that the WebSocket was given since it made a frame of them, or others had their turn.
+    read_this_turn: u32,
 }
 
 #[derive(Debug)]
@@ -46,12 +48,17 @@ impl Wire {
     /// Before its handshake: `given` are the bytes behind it that the WebSocket will be given.
     pub(crate) fn new(stream: TcpStream, given: usize) -> Self {
         let state = State::Own { stream, rest: Bytes::new() };
-        Self { state, read_ahead: None, unaccounted: given as u64 }
+        Self {
+            state,
+            read_ahead: None,
+            unaccounted: u32::try_from(given).unwrap_or(LOST_COUNT),
+            read_this_turn: 0,
+        }
     }
 
     /// Takes the connection out, and leaves a broken one.
     pub(crate) fn take(&mut self) -> Self {
-        let broken = Self { state: State::Gone, read_ahead: None, unaccounted: 0 };
+        let broken = Self { state: State::Gone, read_ahead: None, unaccounted: 0, read_this_turn: 0 };
         mem::replace(self, broken)
     }
 
@@ -66,7 +73,12 @@ impl Wire {
             126..=0xffff => 8,
             _ => 14,
         };
-        self.unaccounted = self.unaccounted.saturating_sub(payload as u64 + header);
+        self.read_this_turn = 0;
+        if self.unaccounted == LOST_COUNT {
+            return false;
+        }
+        self.unaccounted =
+            self.unaccounted.saturating_sub(u32::try_from(payload + header).unwrap_or(u32::MAX));
         self.unaccounted == 0
     }
 
@@ -108,9 +120,20 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.read_this_turn >= READ_A_TURN_BYTES {
+            // Fragments without end are no messages, and would be read for as long as there are some.
+            self.read_this_turn = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = into.filled().len();
-        ready!(self.read(cx, into))?;
-        self.unaccounted += (into.filled().len() - before) as u64;
+        if self.read(cx, into)?.is_pending() {
+            self.read_this_turn = 0;
+            return Poll::Pending;
+        }
+        let count = u32::try_from(into.filled().len() - before).unwrap_or(LOST_COUNT);
+        self.unaccounted = self.unaccounted.saturating_add(count);
+        self.read_this_turn = self.read_this_turn.saturating_add(count);
         Poll::Ready(Ok(()))
     }
 }
@@ -149,6 +172,12 @@ impl State {
     }
 }
 
+/// More bytes without account than are counted: so many never come of frames that are accounted for.
+const LOST_COUNT: u32 = u32::MAX;
+
+/// Given to the WebSocket before others get their turn, while it makes no frame of it.
+const READ_A_TURN_BYTES: u32 = 8 << 10;
+
 /// Read in one call to the kernel: more than a client that has sixteen messages under way has sent.
 const READ_AHEAD_BYTES: usize = 4 << 10;
 
@@ -156,10 +185,7 @@ impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match &mut self.state {
             State::Own { stream, rest } => {
-                while !rest.is_empty() {
-                    let sent = ready!(Pin::new(&mut *stream).poll_write(cx, rest))?;
-                    *rest = rest.slice(sent..);
-                }
+                ready!(poll_write_all(stream, cx, rest))?;
                 Pin::new(stream).poll_write(cx, bytes)
             }
             State::Attached(attached) => {
@@ -170,9 +196,12 @@ impl AsyncWrite for Wire {
         }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // What was taken is with the kernel, or with the fan-out.
-        Poll::Ready(Ok(()))
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.state {
+            State::Own { stream, rest } => poll_write_all(stream, cx, rest),
+            // It is with the fan-out.
+            State::Attached(_) | State::Gone => Poll::Ready(Ok(())),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -182,4 +211,12 @@ impl AsyncWrite for Wire {
             State::Attached(_) | State::Gone => Poll::Ready(Ok(())),
         }
     }
+}
+
+fn poll_write_all(stream: &mut TcpStream, cx: &mut Context<'_>, rest: &mut Bytes) -> Poll<io::Result<()>> {
+    while !rest.is_empty() {
+        let sent = ready!(Pin::new(&mut *stream).poll_write(cx, rest))?;
+        *rest = rest.slice(sent..);
+    }
+    Poll::Ready(Ok(()))
 }

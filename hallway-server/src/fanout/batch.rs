@@ -15,8 +15,9 @@ pub(super) struct Batch {
 }
 
 /// Where a batch forms.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Encoder {
+    full: usize,
     frames: Vec<u8>,
     json: Vec<u8>,
     messages: u64,
@@ -24,6 +25,11 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
+    /// An encoder of batches that are full at `full` bytes.
+    pub(super) fn new(full: usize) -> Self {
+        Self { full, frames: Vec::new(), json: Vec::new(), messages: 0, count: None }
+    }
+
     /// Appends an event's frame.
     pub(super) fn push(&mut self, event: &Event) {
         let start = self.frames.len();
@@ -55,7 +61,7 @@ impl Encoder {
 
     /// Whether it has as much as should go out in one batch.
     pub(super) fn is_full(&self) -> bool {
-        self.frames.len() >= BATCH_BYTES
+        self.frames.len() >= self.full
     }
 
     /// Ends the batch; the next one begins empty.
@@ -134,7 +140,7 @@ fn frame_length(frame: &[u8]) -> Option<usize> {
 }
 
 /// Where a batch is sealed although there is more: so that a member whose socket is full keeps little beside the log.
-const BATCH_BYTES: usize = 64 << 10;
+pub(super) const BATCH_BYTES: usize = 64 << 10;
 
 /// What a batch takes beside its bytes, rounded up.
 const BATCH_OVERHEAD_BYTES: usize = 128;

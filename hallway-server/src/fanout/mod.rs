@@ -1,17 +1,21 @@
 //! The fan-out: what a room says is encoded once and written to every member, in one call to the kernel each.
 //!
-//! Read in this order. [`batch`]: frames, gathered and sealed; they are the same bytes for everybody. [`outlet`]: one
-//! member's sending side, a cursor into the room's log. [`room`]: the log, its members, and the pass that writes to all
-//! of them in turn; a task a room. [`link`]: how the pass and a session's own task call each other.
+//! Read in this order. [`batch`]: frames, gathered and sealed; they are the same bytes for everybody. [`pending`]: what
+//! one member is still to be sent, a cursor into the room's log of batches. [`outlet`]: its socket. [`places`]: the
+//! members of a room, and whose turn it is. [`broadcast`]: the log, the members, and the pass that writes to all of them
+//! in turn. [`room`]: a task a room, and what sessions do beside it. [`link`]: how the pass calls a session.
 //!
 //! The pass never waits. A member whose socket is full is left out until its session finds the socket writable; then it
 //! catches up from its cursor. The log is bounded in bytes: a member that it overtakes is told how many messages it
-//! missed and goes on with what is there. So a slow reader costs a cursor, not a queue, and nobody else notices.
+//! missed and goes on with what is there. So a slow reader costs a cursor and at most one batch, not a queue, and nobody
+//! else notices.
 
 mod batch;
+mod broadcast;
 mod link;
 mod outlet;
 mod pending;
+mod places;
 mod room;
 
 use std::{
@@ -90,19 +94,24 @@ impl FanOut {
     ) -> Attached {
         let (replay, feed) = receiver.into_parts();
         let mut rooms = self.lock();
-        let (served, feed) = match rooms.entry(name.clone()) {
-            Entry::Occupied(served) => (served.into_mut(), Some(feed)),
+        let link = Arc::new(Link::new(Arc::clone(&self.ticks)));
+        let (room, place) = match rooms.entry(name.clone()) {
+            Entry::Occupied(mut served) => {
+                let served = served.get_mut();
+                served.members += 1;
+                let place = served.room.attach(stream, Arc::clone(&link), replay, Some(feed));
+                (Arc::clone(&served.room), place)
+            }
             Entry::Vacant(vacant) => {
                 let watch = feed.watch();
                 let room = Arc::new(Room::new(feed, self.log_bytes, Arc::clone(&self.long_passes)));
+                let place = room.attach(stream, Arc::clone(&link), replay, None);
+                // Not before there is somebody to be served: what it took in would be nobody's.
                 let task = tokio::spawn(Arc::clone(&room).run(watch)).abort_handle();
-                (vacant.insert(Served { room, members: 0, task }), None)
+                vacant.insert(Served { room: Arc::clone(&room), members: 1, task });
+                (room, place)
             }
         };
-        served.members += 1;
-        let room = Arc::clone(&served.room);
-        let link = Arc::new(Link::new(Arc::clone(&self.ticks)));
-        let place = room.attach(stream, Arc::clone(&link), replay, feed);
         drop(rooms);
         Attached {
             fan_out: Arc::clone(self),
@@ -118,17 +127,17 @@ impl FanOut {
     }
 
     /// Pings who is silent, and ends the sessions of those that stay so and of those that take no byte.
-    pub(crate) fn sweep(&self, now: Instant, config: &Config) {
+    pub(crate) async fn sweep(&self, now: Instant, config: &Config) {
         self.ticks.wind(now);
+        // When a client was last alive is known by the tick before: nobody is to be given up early.
+        let tick = config.sweep_interval();
+        let (stall_timeout, silence_timeout) = (config.stall_timeout + tick, config.silence_timeout + tick);
         for room in self.rooms() {
-            room.for_each(|outlet, log| {
+            room.look_at_all(|outlet, log| {
                 let silence = outlet.link.silence();
-                if outlet.is_blocked()
-                    && outlet.link.abstinence() >= config.stall_timeout
-                    && !outlet.probe(log)
-                {
+                if outlet.is_blocked() && outlet.link.abstinence() >= stall_timeout && !outlet.probe(log) {
                     outlet.link.end(End::Stalled);
-                } else if silence >= config.silence_timeout {
+                } else if silence >= silence_timeout {
                     outlet.link.end(End::Silent);
                 } else if silence < config.ping_after {
                     outlet.pings = 0;
@@ -137,14 +146,15 @@ impl FanOut {
                     outlet.put_aside(&PING);
                     outlet.write(log);
                 }
-            });
+            })
+            .await;
         }
     }
 
     /// Ends all sessions.
     pub(crate) fn end(&self, end: &End) {
         for room in self.rooms() {
-            room.for_each(|outlet, _| outlet.link.end(end.clone()));
+            room.end(end);
         }
     }
 

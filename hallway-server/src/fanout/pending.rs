@@ -1,11 +1,14 @@
 //! What one member is still to be sent, byte by byte: a place in its room's log, and what goes before it.
 
-use std::mem;
+use std::{mem, sync::Arc};
 
-use hallway_core::log::{Cursor, Log};
+use hallway_core::{
+    Chat, Event,
+    log::{Cursor, Log},
+};
 use tokio_tungstenite::tungstenite::Bytes;
 
-use super::batch::{Batch, Encoder, frame_end};
+use super::batch::{BATCH_BYTES, Batch, Encoder, frame_end};
 use crate::dialect;
 
 /// There is no queue here. A member whose socket is full keeps the rest of one batch at most; all else it reads from the
@@ -24,23 +27,39 @@ struct Backlog {
     torn: Bytes,
     /// Whole control frames and notices for this member alone.
     aside: Vec<u8>,
-    /// Whole frames: the replay, what was left of a batch, or how much was missed.
+    /// Whole frames: a piece of the replay, what was left of a batch, or how much was missed.
     owed: Bytes,
+    /// What is still to be encoded of the replay.
+    replay: Replay,
+    /// Whole frames that a joiner is told behind its replay.
+    own: Bytes,
+}
+
+#[derive(Debug, Default)]
+struct Replay {
+    history: Arc<[Arc<Chat>]>,
+    next: usize,
 }
 
 impl Pending {
-    /// `replay`, and then what the cursor has before it.
-    pub(super) fn new(cursor: Cursor<Batch>, replay: Bytes) -> Self {
-        let mut pending = Self { cursor, backlog: None };
-        pending.owe(replay);
-        pending
+    /// A joiner's: the history, `encoded` if it is already, then its `own` frames, then what the cursor has before it.
+    pub(super) fn new(
+        cursor: Cursor<Batch>,
+        history: Arc<[Arc<Chat>]>,
+        encoded: Option<Bytes>,
+        own: Bytes,
+    ) -> Self {
+        let next = if encoded.is_some() { history.len() } else { 0 };
+        let owed = encoded.unwrap_or_default();
+        let backlog = Backlog { owed, replay: Replay { history, next }, own, ..Backlog::default() };
+        Self { cursor, backlog: (!backlog.is_empty()).then(|| Box::new(backlog)) }
     }
 
     /// Puts whole frames in at the next frame boundary. Too much of it is forgotten: it is pongs that nobody reads.
     pub(super) fn put_aside(&mut self, frames: &[u8]) {
-        let aside = &mut self.backlog.get_or_insert_default().aside;
-        if aside.len() + frames.len() <= ASIDE_BYTES {
-            aside.extend_from_slice(frames);
+        let waiting = self.backlog.as_ref().map_or(0, |backlog| backlog.aside.len());
+        if !frames.is_empty() && waiting + frames.len() <= ASIDE_BYTES {
+            self.backlog.get_or_insert_default().aside.extend_from_slice(frames);
         }
     }
 
@@ -52,17 +71,21 @@ impl Pending {
     /// [`catch_up`](Self::catch_up).
     pub(super) fn parts<'p>(&'p self, log: &'p Log<Batch>) -> impl Iterator<Item = &'p [u8]> {
         let backlog = self.backlog.iter().flat_map(|backlog| backlog.parts());
-        backlog.chain(log.unread(&self.cursor).map(|batch| &batch.frames[..]))
+        // Behind a piece of the replay comes the next, which is not encoded yet.
+        let is_replayed = self.backlog.as_ref().is_none_or(|backlog| backlog.replay.is_encoded());
+        let unread = is_replayed.then(|| log.unread(&self.cursor));
+        backlog.chain(unread.into_iter().flatten().map(|batch| &batch.frames[..]))
     }
 
-    /// Goes on behind a gap if the log has overtaken it and everything before the gap was sent.
+    /// Encodes the next piece of the replay; or goes on behind a gap if the log has overtaken it and everything before
+    /// the gap was sent.
     pub(super) fn catch_up(&mut self, log: &Log<Batch>) {
-        if self.backlog.is_none()
-            && let Some(missed) = log.skip_dropped(&mut self.cursor)
-        {
-            let mut notice = Encoder::default();
+        if let Some(backlog) = &mut self.backlog {
+            backlog.encode_replay();
+        } else if let Some(missed) = log.skip_dropped(&mut self.cursor) {
+            let mut notice = Encoder::new(usize::MAX);
             notice.push_notice(&dialect::missed(missed.0));
-            self.owe(notice.seal().frames);
+            self.backlog = Some(Box::new(Backlog { owed: notice.seal().frames, ..Backlog::default() }));
         }
     }
 
@@ -99,21 +122,16 @@ impl Pending {
     pub(super) fn take_apart(self) -> (Cursor<Batch>, Bytes) {
         (self.cursor, self.backlog.map(|backlog| backlog.torn).unwrap_or_default())
     }
-
-    fn owe(&mut self, frames: Bytes) {
-        if !frames.is_empty() {
-            self.backlog = Some(Box::new(Backlog { owed: frames, ..Backlog::default() }));
-        }
-    }
 }
 
 impl Backlog {
     fn parts(&self) -> impl Iterator<Item = &[u8]> {
-        [&self.torn[..], &self.aside, &self.owed].into_iter().filter(|part| !part.is_empty())
+        let own: &[u8] = if self.replay.is_encoded() { &self.own } else { &[] };
+        [&self.torn[..], &self.aside, &self.owed, own].into_iter().filter(|part| !part.is_empty())
     }
 
     fn is_empty(&self) -> bool {
-        self.parts().next().is_none()
+        self.replay.is_encoded() && self.parts().next().is_none()
     }
 
     /// Takes out what was sent, and from `sent` how much that is.
@@ -124,12 +142,37 @@ impl Backlog {
             *sent -= take_front(&mut aside, *sent);
             self.torn = aside;
         }
-        if *sent > 0 && !self.owed.is_empty() {
-            let end = frame_end(&self.owed, *sent - 1).min(self.owed.len());
-            let mut begun = self.owed.split_to(end);
-            *sent -= take_front(&mut begun, *sent);
-            self.torn = begun;
+        for frames in [&mut self.owed, &mut self.own] {
+            if *sent > 0 && !frames.is_empty() {
+                let end = frame_end(frames, *sent - 1).min(frames.len());
+                let mut begun = frames.split_to(end);
+                *sent -= take_front(&mut begun, *sent);
+                self.torn = begun;
+            }
         }
+    }
+
+    fn encode_replay(&mut self) {
+        if self.owed.is_empty() && !self.replay.is_encoded() {
+            let mut piece = Encoder::new(BATCH_BYTES);
+            while !piece.is_full()
+                && let Some(chat) = self.replay.history.get(self.replay.next)
+            {
+                piece.push(&Event::Chat(Arc::clone(chat)));
+                self.replay.next += 1;
+            }
+            self.owed = piece.seal().frames;
+        }
+        if self.replay.is_encoded() {
+            // It would keep its messages for a reader that has had them.
+            self.replay = Replay::default();
+        }
+    }
+}
+
+impl Replay {
+    fn is_encoded(&self) -> bool {
+        self.next == self.history.len()
     }
 }
 

@@ -34,13 +34,22 @@ struct Member {
 }
 
 impl Member {
-    fn new(bound: usize, replayed: usize) -> Self {
+    /// One that joins a room with this many bytes in each message of its history, and is told one more by itself.
+    fn new(bound: usize, replayed: &[usize], at_once: bool) -> Self {
         let mut log = Log::new(bound);
         let cursor = log.subscribe();
-        let mut encoder = Encoder::default();
-        (0..replayed).for_each(|number| encoder.push(&message(number, 10)));
-        let pending = Pending::new(cursor, encoder.seal().frames);
-        Self { log, pending, encoder, taken: Vec::new(), said: replayed, told: 0 }
+        let mut encoder = Encoder::new(usize::MAX);
+        let history: Vec<_> =
+            replayed.iter().enumerate().map(|(number, length)| chat(number, *length).into()).collect();
+        let in_one_piece = at_once.then(|| {
+            encoder.extend(history.iter().cloned().map(Event::Chat));
+            encoder.seal().frames
+        });
+        encoder.push(&message(history.len(), 10));
+        let own = encoder.seal().frames;
+        let said = history.len() + 1;
+        let pending = Pending::new(cursor, history.into(), in_one_piece, own);
+        Self { log, pending, encoder, taken: Vec::new(), said, told: 0 }
     }
 
     fn take(&mut self, step: &Step) {
@@ -51,6 +60,7 @@ impl Member {
                     self.said += 1;
                 }
                 self.log.push(self.encoder.seal());
+                self.log.trim();
             }
             Step::Tell => {
                 self.pending.put_aside(&ping(self.told));
@@ -78,7 +88,15 @@ impl Member {
 }
 
 fn message(number: usize, length: usize) -> Event {
-    Event::Chat(Chat::new("alice".into(), format!("{number} {}", "x".repeat(length)).into()).into())
+    Event::Chat(chat(number, length).into())
+}
+
+fn chat(number: usize, length: usize) -> Chat {
+    Chat::new("alice".into(), format!("{number} {}", "x".repeat(length)).into())
+}
+
+fn history() -> impl Strategy<Value = Vec<usize>> {
+    prop_oneof![4 => vec(0..40usize, 0..20), 1 => vec(0..40_000usize, 0..8)]
 }
 
 /// A ping with its number in it.
@@ -101,7 +119,11 @@ fn seen(mut bytes: &[u8]) -> Vec<Seen> {
         let end = frame_end(bytes, 0);
         let (frame, rest) = bytes.split_at(end);
         bytes = rest;
-        let header = if frame[1] == 126 { 4 } else { 2 };
+        let header = match frame[1] {
+            127 => 10,
+            126 => 4,
+            _ => 2,
+        };
         let text = std::str::from_utf8(&frame[header..]).expect("a frame's text");
         let number = |text: &str| text.parse().expect("a number");
         let first_word = |text: &str| number(text.split(' ').next().expect("a word"));
@@ -127,10 +149,11 @@ proptest! {
     #[test]
     fn a_client_sees_whole_frames_in_order_and_is_told_exactly_what_it_missed(
         bound in 0..4_000usize,
-        replayed in 0..20usize,
+        history in history(),
+        at_once in any::<bool>(),
         steps in vec(step(), 0..120),
     ) {
-        let mut member = Member::new(bound, replayed);
+        let mut member = Member::new(bound, &history, at_once);
         for step in &steps {
             member.take(step);
         }
@@ -156,10 +179,11 @@ proptest! {
 
     #[test]
     fn what_must_go_before_a_close_is_the_rest_of_one_frame_begun(
-        replayed in 0..20usize,
+        history in history(),
+        at_once in any::<bool>(),
         steps in vec(step(), 0..40),
     ) {
-        let mut member = Member::new(usize::MAX, replayed);
+        let mut member = Member::new(usize::MAX, &history, at_once);
         for step in &steps {
             member.take(step);
         }
@@ -172,7 +196,7 @@ proptest! {
 
 #[test]
 fn a_client_that_reads_nothing_costs_a_bounded_number_of_bytes() {
-    let mut member = Member::new(4_000, 0);
+    let mut member = Member::new(4_000, &[], false);
     for _ in 0..10_000 {
         member.take(&Step::Say(vec![100]));
         member.take(&Step::Tell);
