@@ -70,6 +70,12 @@ impl Server {
         Ok(Self { hub, config: Arc::new(config), connections })
     }
 
+    /// The hub that it serves.
+    #[must_use]
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
     /// Serves on `listener` until `shutdown` resolves or the hub is shut down; returns when all sessions that began here
     /// have ended, and the hub.
     ///
@@ -77,6 +83,8 @@ impl Server {
     /// every client gets Close 1001. A client that does not take what is left within [`Config::shutdown_grace`] is
     /// closed without it, and one that does not close within twice [`Config::close_timeout`] is dropped: by default all
     /// is over within 4 s.
+    ///
+    /// The hub's runtime must run until this returns: what the hub has accepted is waited for.
     ///
     /// It runs as well as it can on a runtime of one thread, and uses one core. For more cores call it on a clone of
     /// the server in the runtime of each further thread, with a clone of the listener or with a listener of its own

@@ -61,29 +61,28 @@ fn log_filter() -> Result<EnvFilter, String> {
 fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
     let Settings { address, threads, hub, server } = settings;
     let runtime = runtime()?;
-    let (listener, server) = {
+    let (listener, signal, server) = {
         let _context = runtime.enter();
         let listener = listen(address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
-        (listener.into_std()?, Server::new(Hub::spawn(hub, SystemClock)?, server)?)
+        // Before anybody is served: a signal in between would end the process without a word to them.
+        let signal = termination()?;
+        (listener.into_std()?, signal, Server::new(Hub::spawn(hub, SystemClock)?, server)?)
     };
+    let address = listener.local_addr()?;
     let mut others = Vec::new();
     for _ in 1..threads {
         let (server, listener, runtime) = (server.clone(), listener.try_clone()?, self::runtime()?);
         // They end with the hub.
         others.push(thread::spawn(move || serve(&runtime, server, listener, future::pending())));
     }
-    let address = listener.local_addr()?;
-    let signal = {
-        let _context = runtime.enter();
-        termination()?
-    };
     // Whoever started it may not want to know; that is no reason not to serve.
     let _ = writeln!(io::stdout(), "listening on ws://{address}/chat?username=NAME");
-    serve(&runtime, server, listener, signal)?;
+    let mut outcome = serve(&runtime, server, listener, signal);
     for other in others {
-        other.join().map_err(|_| "a thread of the server failed")??;
+        let other = other.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the server failed")));
+        outcome = outcome.and(other);
     }
-    Ok(())
+    Ok(outcome?)
 }
 
 fn serve(
@@ -92,10 +91,21 @@ fn serve(
     listener: std::net::TcpListener,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    let _all_end_with_one = EndHub(server.hub().clone());
     runtime.block_on(async {
         server.serve(TcpListener::from_std(listener)?, shutdown).await;
         Ok(())
     })
+}
+
+/// Ends the hub, and so the other threads, where one of them ends, however it does: a server that goes on with a part of
+/// its clients gone is worse than one that is started again.
+struct EndHub(Hub);
+
+impl Drop for EndHub {
+    fn drop(&mut self) {
+        self.0.shutdown();
+    }
 }
 
 /// One thread: on a runtime of several, a task that a reader wakes runs before the other readers, so that each message

@@ -20,6 +20,7 @@ use hallway_server::serve;
 use time::{Date, OffsetDateTime, Time, UtcOffset};
 use tokio::{
     net::{TcpListener, TcpSocket},
+    runtime::Builder,
     sync::oneshot,
     task::JoinHandle,
     time::{sleep, timeout},
@@ -86,6 +87,33 @@ impl Server {
         let told = async { drop(told.await) };
         let task = tokio::spawn(serve(listener, hub.clone(), server, told));
         Self { address, hub, shutdown: Some(shutdown), task }
+    }
+
+    /// One server on two threads, each with a listener of its own so that a client can choose.
+    pub(crate) fn on_two_threads(change: impl FnOnce(&mut HubConfig, &mut ServerConfig)) -> [Self; 2] {
+        panics::watch();
+        let mut hub = HubConfig::default();
+        hub.count_interval = Duration::ZERO;
+        let mut config = ServerConfig::default();
+        change(&mut hub, &mut config);
+        let hub = Hub::spawn(hub, FixedTimeOfDay).expect("limits a hub can run with");
+        let server = hallway_server::Server::new(hub.clone(), config).expect("limits a server can run with");
+        [(); 2].map(|()| {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+            listener.set_nonblocking(true).expect("a listener");
+            let address = listener.local_addr().expect("an address");
+            let (shutdown, told) = oneshot::channel::<()>();
+            let server = server.clone();
+            let task = tokio::task::spawn_blocking(move || {
+                let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+                runtime.block_on(async {
+                    let listener = TcpListener::from_std(listener).expect("a listener");
+                    server.serve(listener, async { drop(told.await) }).await;
+                });
+                Ok(())
+            });
+            Self { address, hub: hub.clone(), shutdown: Some(shutdown), task }
+        })
     }
 
     /// Tells it to shut down, and does not wait.
