@@ -44,7 +44,8 @@ pub struct Config {
     /// Bytes of events that a room holds for members who have not read them yet. Default 4 MiB.
     ///
     /// A member that falls further behind loses the oldest and is told how many. What every member has read is
-    /// freed at once, so a room whose members keep up holds next to nothing.
+    /// freed at once, so a room whose members keep up holds next to nothing. `hallway-server` keeps as much again, as it
+    /// is written, in each of its threads for members that are behind, and a batch for each of these.
     pub feed_bytes: usize,
 
     /// Bytes of commands that may wait for the hub, all rooms together. Default 1 MiB.

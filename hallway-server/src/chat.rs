@@ -14,6 +14,7 @@ use tokio::{
 use tokio_tungstenite::WebSocketStream;
 
 use crate::{
+    counters,
     dialect::{self, Request},
     fanout::{Seat, text_frame},
     rate::Rate,
@@ -74,6 +75,7 @@ async fn hear(
         rate.take(now);
         let wait = rate.wait(now);
         if !wait.is_zero() {
+            counters::sender_paused();
             Box::pin(sleep(wait)).await;
         }
         // One that sends much in one packet is not to have all of it heard before others are.
@@ -94,7 +96,10 @@ async fn say(frame: &str, sender: &MemberSender) -> Result<bool, String> {
     let posted = match sender.try_post(&*message) {
         Ok(()) => Ok(()),
         // Boxed: hardly anybody ever waits here, and everybody would carry its state.
-        Err(TryPostError::Full) => Box::pin(sender.post(&*message)).await,
+        Err(TryPostError::Full) => {
+            counters::mailbox_full();
+            Box::pin(sender.post(&*message)).await
+        }
         Err(TryPostError::Refused(error)) => Err(error),
     };
     match posted {

@@ -15,10 +15,14 @@
 //! # }
 //! ```
 //!
+//! What happens is counted through the [`metrics`] facade, for whoever installs a recorder: sessions ended by reason, slow
+//! readers and what they missed, clients held to their rate. Their names begin with `hallway_`.
+//!
 //! [`transport`] holds what is not about chat: the handshake, the limits of reading, and the end of a connection.
 
 mod chat;
 mod config;
+mod counters;
 mod dialect;
 mod fanout;
 mod listener;

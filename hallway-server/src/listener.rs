@@ -92,9 +92,7 @@ impl Server {
     /// is read goes out before the next is read, so that no batch forms: busy rooms cost many times more.
     ///
     /// The listener's socket options are the caller's, and inherited by what it accepts. A send buffer of
-    /// [`SEND_BUFFER_BYTES`] is advised: by default a stalled client swallows megabytes of the kernel's memory, and one
-    /// that takes some kilobytes a second looks stalled, because the kernel reports room only when a third of the buffer
-    /// is free.
+    /// [`SEND_BUFFER_BYTES`] is advised: by default a stalled client swallows megabytes of the kernel's memory.
     ///
     /// An error in accepting, such as too many open files, is waited out; those connected are served on. Dropping the
     /// future drops all connections.
@@ -164,8 +162,7 @@ impl Server {
     }
 }
 
-/// The advised size of the kernel's send buffer (`SO_SNDBUF`) of a connection: with it, one that takes less than about
-/// 4 KiB a second counts as taking nothing under the default [`Config::stall_timeout`].
+/// The advised size of the kernel's send buffer (`SO_SNDBUF`) of a connection.
 pub const SEND_BUFFER_BYTES: u32 = 64 << 10;
 
 /// Cancel safe.

@@ -14,6 +14,7 @@ use tracing::debug;
 use crate::{
     chat,
     config::Config,
+    counters,
     fanout::{FanOut, Seat},
     route::{JoinRequest, route},
     transport::{Answer, End, RequestHead, finish, upgrade},
@@ -43,6 +44,7 @@ pub(crate) async fn run(stream: TcpStream, shared: Arc<Shared>, _permit: OwnedSe
         }
         Err(end) => end,
     };
+    counters::session_ended(&end);
     debug!(%end, "session ended");
     Box::pin(finish(socket, &end, shared.config.close_timeout)).await;
 }

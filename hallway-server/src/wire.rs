@@ -176,7 +176,7 @@ impl State {
 const LOST_COUNT: u32 = u32::MAX;
 
 /// Given to the WebSocket before others get their turn, while it makes no frame of it.
-const READ_A_TURN_BYTES: u32 = 8 << 10;
+const READ_A_TURN_BYTES: u32 = 2 << 10;
 
 /// Read in one call to the kernel: more than a client that has sixteen messages under way has sent.
 const READ_AHEAD_BYTES: usize = 4 << 10;

@@ -9,7 +9,7 @@ use hallway_core::{
 use tokio_tungstenite::tungstenite::Bytes;
 
 use super::batch::{BATCH_BYTES, Batch, Encoder, frame_end};
-use crate::dialect;
+use crate::{counters, dialect};
 
 /// There is no queue here. A member whose socket is full keeps the rest of one batch at most; all else it reads from the
 /// log when it can. Small, because a pass over a large room waits for memory before all else.
@@ -58,8 +58,10 @@ impl Pending {
     /// Puts whole frames in at the next frame boundary. Too much of it is forgotten: it is pongs that nobody reads.
     pub(super) fn put_aside(&mut self, frames: &[u8]) {
         let waiting = self.backlog.as_ref().map_or(0, |backlog| backlog.aside.len());
-        if !frames.is_empty() && waiting + frames.len() <= ASIDE_BYTES {
+        if waiting + frames.len() <= ASIDE_BYTES {
             self.backlog.get_or_insert_default().aside.extend_from_slice(frames);
+        } else {
+            counters::frames_forgotten();
         }
     }
 
@@ -83,6 +85,7 @@ impl Pending {
         if let Some(backlog) = &mut self.backlog {
             backlog.encode_replay();
         } else if let Some(missed) = log.skip_dropped(&mut self.cursor) {
+            counters::reader_overtaken(missed.0);
             let mut notice = Encoder::new(usize::MAX);
             notice.push_notice(&dialect::missed(missed.0));
             self.backlog = Some(Box::new(Backlog { owed: notice.seal().frames, ..Backlog::default() }));

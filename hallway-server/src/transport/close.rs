@@ -56,6 +56,25 @@ pub enum End {
 }
 
 impl End {
+    /// A name for it, for counters: one word, the same for ever.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ClientClosed => "client_closed",
+            Self::Vanished => "vanished",
+            Self::ProtocolViolation => "protocol_violation",
+            Self::Binary => "binary",
+            Self::NotUtf8 => "not_utf8",
+            Self::TooLarge => "too_large",
+            Self::Stalled => "stalled",
+            Self::Silent => "silent",
+            Self::NotLetIn(JoinError::RoomFull { .. }) => "room_full",
+            Self::NotLetIn(JoinError::TooManyRooms { .. }) => "too_many_rooms",
+            Self::NotLetIn(JoinError::Closed) | Self::ShuttingDown => "shutting_down",
+            Self::Internal => "internal",
+        }
+    }
+
     /// The one place where close codes are chosen; nothing where no Close is to be sent.
     fn close_frame(&self) -> Option<CloseFrame> {
         let (code, reason) = match self {

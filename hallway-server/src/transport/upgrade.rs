@@ -43,7 +43,7 @@ impl Handshake {
 /// Answers the handshake and makes a socket of the connection. `rest` is what the client sent behind its request.
 ///
 /// No subprotocol and no extension is accepted. Messages of more than `max_message_bytes`, all fragments together, end
-/// the socket as soon as their size is known.
+/// the socket as soon as the frame's header that exceeds it is in, or, for a fragment, its payload.
 pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
     handshake: Handshake,
@@ -68,7 +68,7 @@ pub(crate) async fn websocket<S: AsyncRead + AsyncWrite + Unpin>(
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
-        .max_write_buffer_size(MAX_WRITE_BUFFER_BYTES.max(max_message_bytes.saturating_mul(8)))
+        .max_write_buffer_size(WRITE_BUFFER_BYTES + max_message_bytes.saturating_mul(2))
         .max_message_size(Some(max_message_bytes))
         .max_frame_size(Some(max_message_bytes));
     WebSocketStream::from_partially_read(stream, rest, Role::Server, Some(config)).await
@@ -78,11 +78,8 @@ pub(crate) async fn websocket<S: AsyncRead + AsyncWrite + Unpin>(
 /// of 128 KiB would be what an idle connection costs. A stream under it may read more from the kernel.
 const READ_BUFFER_BYTES: usize = 256;
 
-/// Gathered before a write, unless flushed earlier: a batch of some hundred short frames in one call to the kernel.
-const WRITE_BUFFER_BYTES: usize = 64 << 10;
-
-/// Where a full socket ends the gathering: the buffer above, and room for one event and a pong behind it.
-const MAX_WRITE_BUFFER_BYTES: usize = 1 << 20;
+/// Gathered before a write, unless flushed earlier.
+const WRITE_BUFFER_BYTES: usize = 4 << 10;
 
 fn bad(reason: &str) -> Answer {
     Answer::BadRequest(reason.to_owned())
