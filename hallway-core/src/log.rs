@@ -83,7 +83,8 @@ impl<T: Item + Clone> Log<T> {
         Cursor { position: self.end(), messages: self.messages_in_all, owed: None }
     }
 
-    /// Ends a reader, and frees what it alone had left. The cursor is not to be used any more.
+    /// Ends a reader, and frees what it alone had left. The cursor must be one of this log, and is not to be used again:
+    /// the log would free too early what others have not read.
     pub fn unsubscribe(&mut self, cursor: &Cursor<T>) {
         self.readers -= 1;
         let from = self.index(cursor.position.max(self.start));

@@ -94,6 +94,8 @@ impl Server {
     /// The listener's socket options are the caller's, and inherited by what it accepts. A send buffer of
     /// [`SEND_BUFFER_BYTES`] is advised: by default a stalled client swallows megabytes of the kernel's memory.
     ///
+    /// SIGPIPE must be ignored, as it is in a Rust program that has not changed it.
+    ///
     /// An error in accepting, such as too many open files, is waited out; those connected are served on. Dropping the
     /// future drops all connections.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {

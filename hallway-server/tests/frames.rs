@@ -198,3 +198,28 @@ async fn a_pong_nobody_asked_for_is_ignored() {
     alice.say("still here").await;
     alice.hears(&[chat("alice", "still here")]).await;
 }
+
+#[tokio::test]
+async fn what_comes_behind_a_large_message_in_the_same_packet_is_heard() {
+    let server = Server::start().await;
+    let mut alice = Client::join(&server, "alice").await;
+    // Around the sizes at which a header grows, and at which a buffer is given back.
+    for length in [900, 1_000, 1_100, 5_000, 60_000] {
+        let large = "x".repeat(length);
+        let mut bytes = masked(FIN | TEXT, said(&large));
+        for _ in 0..3 {
+            bytes.extend(masked(FIN | TEXT, said("small")));
+            bytes.extend(masked(FIN | TEXT, said(&large)));
+        }
+        // And the beginning of one more.
+        let last = masked(FIN | TEXT, said("last"));
+        bytes.extend(&last[..9]);
+        alice.send(&bytes).await;
+        for _ in 0..3 {
+            alice.hears(&[chat("alice", &large), chat("alice", "small")]).await;
+        }
+        alice.hears(&[chat("alice", &large)]).await;
+        alice.send(&last[9..]).await;
+        alice.hears(&[chat("alice", "last")]).await;
+    }
+}

@@ -178,6 +178,28 @@ async fn one_that_takes_some_bytes_now_and_then_is_not_dropped() {
 }
 
 #[tokio::test]
+async fn one_that_takes_so_little_that_the_kernel_reports_no_room_is_not_dropped() {
+    let server = Server::with_send_buffer(64 << 10, |hub, server| {
+        hub.history = 300;
+        server.stall_timeout = 3 * SECOND / 2;
+    });
+    let alice = server.hub.join(&RoomName::default(), "alice").await.unwrap();
+    for number in 0..300 {
+        alice.post(message(number)).await.unwrap();
+    }
+    // A third of the send buffer, after which there is room by the kernel's report, takes it longer than the time-out.
+    let mut slow = Client::open_with_small_buffer(&server, "slow").await;
+    let start = Instant::now();
+    let mut ticks = interval(100 * MS);
+    let mut bytes = [0; 1 << 10];
+    while start.elapsed() < 4 * SECOND {
+        ticks.tick().await;
+        in_time(slow.stream.read_exact(&mut bytes)).await.expect("still connected");
+    }
+    assert_eq!(server.member_count("lobby").await, 2);
+}
+
+#[tokio::test]
 async fn one_that_sends_and_does_not_read_is_still_read_from() {
     let server = server(|_, _| {});
     let mut bob = Client::join(&server, "bob").await;

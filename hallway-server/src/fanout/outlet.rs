@@ -153,5 +153,5 @@ impl Outlet {
     }
 }
 
-/// Batches that go out in one call: more than a member that keeps up ever has before it.
+/// Parts that go out in one call. A member that keeps up seldom has more than one batch before it.
 const MAX_SLICES: usize = 16;
