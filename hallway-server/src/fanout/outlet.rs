@@ -60,12 +60,7 @@ impl Outlet {
 
     /// Writes what the member has not got, in as few calls to the kernel as there can be, and never waits.
     pub(super) fn write(&mut self, log: &mut Log<Batch>) -> Written {
-        if self.is_blocked { Written::Blocked } else { self.write_until_full(log) }
-    }
-
-    /// As [`write`](Self::write), for a member whose socket was full and may have room now.
-    pub(super) fn resume(&mut self, log: &mut Log<Batch>) -> Written {
-        self.write_until_full(log)
+        if self.is_blocked { Written::Blocked } else { self.resume(log) }
     }
 
     /// Whether a member whose socket was full has taken something meanwhile.
@@ -97,7 +92,8 @@ impl Outlet {
         read
     }
 
-    fn write_until_full(&mut self, log: &mut Log<Batch>) -> Written {
+    /// As [`write`](Self::write), also for a member whose socket was full and may have room now.
+    pub(super) fn resume(&mut self, log: &mut Log<Batch>) -> Written {
         let was_blocked = self.is_blocked;
         // From its first refusal on it is measured for how long it takes nothing.
         let mut has_taken = !was_blocked;

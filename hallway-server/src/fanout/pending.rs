@@ -88,7 +88,7 @@ impl Pending {
             counters::reader_overtaken(missed.0);
             let mut notice = Encoder::new(usize::MAX);
             notice.push_notice(&dialect::missed(missed.0));
-            self.backlog = Some(Box::new(Backlog { owed: notice.seal().frames, ..Backlog::default() }));
+            self.backlog = Some(Backlog::owing(notice.seal().frames));
         }
     }
 
@@ -115,9 +115,8 @@ impl Pending {
         }
         log.advance(&mut self.cursor, batches);
         if let Some(frames) = begun {
-            let mut backlog = Backlog { owed: frames, ..Backlog::default() };
+            let backlog = self.backlog.insert(Backlog::owing(frames));
             backlog.advance(&mut sent);
-            self.backlog = Some(Box::new(backlog));
         }
     }
 
@@ -128,6 +127,10 @@ impl Pending {
 }
 
 impl Backlog {
+    fn owing(frames: Bytes) -> Box<Self> {
+        Box::new(Self { owed: frames, ..Self::default() })
+    }
+
     fn parts(&self) -> impl Iterator<Item = &[u8]> {
         let own: &[u8] = if self.replay.is_encoded() { &self.own } else { &[] };
         [&self.torn[..], &self.aside, &self.owed, own].into_iter().filter(|part| !part.is_empty())

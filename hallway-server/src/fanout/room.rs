@@ -56,7 +56,7 @@ impl Room {
     ) -> Place {
         let mut broadcast = self.lock();
         let place = broadcast.insert(stream, link, replay, feed);
-        self.is_large.store(broadcast.members.len() > WRITES_AT_ONCE, Relaxed);
+        self.note_size(&broadcast);
         Place(place)
     }
 
@@ -64,7 +64,7 @@ impl Room {
     pub(super) fn detach(&self, Place(place): Place) -> Option<Detached> {
         let mut broadcast = self.lock();
         let detached = broadcast.remove(place);
-        self.is_large.store(broadcast.members.len() > WRITES_AT_ONCE, Relaxed);
+        self.note_size(&broadcast);
         detached
     }
 
@@ -173,6 +173,10 @@ impl Room {
                 return;
             }
         }
+    }
+
+    fn note_size(&self, broadcast: &Broadcast) {
+        self.is_large.store(broadcast.members.len() > WRITES_AT_ONCE, Relaxed);
     }
 
     fn lock(&self) -> MutexGuard<'_, Broadcast> {
