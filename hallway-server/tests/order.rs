@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Client, Server, chat, count, in_time, joined, numbers};
+use common::{Client, Server, all_talk, chat, count, in_time, joined, numbers};
 
 #[tokio::test]
 async fn all_members_see_what_five_say_at_once_in_one_order_and_so_does_who_comes_later() {
@@ -15,22 +15,7 @@ async fn all_members_see_what_five_say_at_once_in_one_order_and_so_does_who_come
     for sender in 0..5 {
         members.push(Client::join(&server, &format!("sender-{sender}")).await);
     }
-    let mut tasks = Vec::new();
-    for mut member in members {
-        tasks.push(tokio::spawn(async move {
-            for number in 0..100 {
-                member.say(&number.to_string()).await;
-            }
-            (member.chats(500).await, member)
-        }));
-    }
-    let mut orders = Vec::new();
-    let mut members = Vec::new();
-    for task in tasks {
-        let (order, member) = in_time(task).await.unwrap();
-        orders.push(order);
-        members.push(member);
-    }
+    let (mut orders, _members): (Vec<_>, Vec<_>) = all_talk(members, 100).await.into_iter().unzip();
     let mut late = Client::open(&server, "/chat?username=late").await;
     orders.push(late.chats(500).await);
     late.hears(&[count(6), joined("late")]).await;

@@ -155,21 +155,22 @@ async fn an_idle_client_is_not_stalled() {
     }
 }
 
-#[tokio::test]
-async fn one_that_takes_some_bytes_now_and_then_is_not_dropped() {
-    let server = server(|hub, server| {
-        hub.history = 300;
-        server.stall_timeout = 3 * SECOND / 2;
-    });
-    let alice = server.hub.join(&RoomName::default(), "alice").await.unwrap();
+/// A joiner is shown more than 300 KiB, and who takes no byte of it for a second and a half is dropped.
+fn much_to_take(hub: &mut HubConfig, server: &mut ServerConfig) {
+    hub.history = 300;
+    server.stall_timeout = 3 * SECOND / 2;
+}
+
+/// One that takes so many bytes every 100 ms, for more than twice the time-out, must still be there.
+async fn takes_every_100_ms(server: Server, bytes: usize) {
+    let alice = server.hub.join(&RoomName::default(), "alice").await.expect("the hub runs");
     for number in 0..300 {
-        alice.post(message(number)).await.unwrap();
+        alice.post(message(number)).await.expect("the hub runs");
     }
-    // More than 300 KiB wait for it from the start; it takes a good half of them in more than twice the time-out.
     let mut slow = Client::open_with_small_buffer(&server, "slow").await;
     let start = Instant::now();
     let mut ticks = interval(100 * MS);
-    let mut bytes = [0; 4 << 10];
+    let mut bytes = vec![0; bytes];
     while start.elapsed() < 4 * SECOND {
         ticks.tick().await;
         in_time(slow.stream.read_exact(&mut bytes)).await.expect("still connected");
@@ -178,25 +179,15 @@ async fn one_that_takes_some_bytes_now_and_then_is_not_dropped() {
 }
 
 #[tokio::test]
+async fn one_that_takes_some_bytes_now_and_then_is_not_dropped() {
+    // A good half of what waits.
+    takes_every_100_ms(server(much_to_take), 4 << 10).await;
+}
+
+#[tokio::test]
 async fn one_that_takes_so_little_that_the_kernel_reports_no_room_is_not_dropped() {
-    let server = Server::with_send_buffer(64 << 10, |hub, server| {
-        hub.history = 300;
-        server.stall_timeout = 3 * SECOND / 2;
-    });
-    let alice = server.hub.join(&RoomName::default(), "alice").await.unwrap();
-    for number in 0..300 {
-        alice.post(message(number)).await.unwrap();
-    }
     // A third of the send buffer, after which there is room by the kernel's report, takes it longer than the time-out.
-    let mut slow = Client::open_with_small_buffer(&server, "slow").await;
-    let start = Instant::now();
-    let mut ticks = interval(100 * MS);
-    let mut bytes = [0; 1 << 10];
-    while start.elapsed() < 4 * SECOND {
-        ticks.tick().await;
-        in_time(slow.stream.read_exact(&mut bytes)).await.expect("still connected");
-    }
-    assert_eq!(server.member_count("lobby").await, 2);
+    takes_every_100_ms(Server::with_send_buffer(64 << 10, much_to_take), 1 << 10).await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Client, Server, chat, exchange, handshake, joined};
+use common::{Client, Server, all_talk, chat, exchange, handshake, joined};
 
 #[tokio::test]
 async fn who_is_served_by_different_threads_hears_one_order() {
@@ -12,21 +12,8 @@ async fn who_is_served_by_different_threads_hears_one_order() {
         let server = if number % 2 == 0 { &one } else { &other };
         members.push(Client::join(server, &format!("sender-{number}")).await);
     }
-    let mut tasks = Vec::new();
-    for mut member in members {
-        tasks.push(tokio::spawn(async move {
-            for number in 0..100 {
-                member.say(&number.to_string()).await;
-            }
-            (member.chats(600).await, member)
-        }));
-    }
-    let mut orders = Vec::new();
-    for task in tasks {
-        let (order, _member) = common::in_time(task).await.unwrap();
-        orders.push(order);
-    }
-    assert!(orders.iter().all(|order| *order == orders[0]));
+    let heard = all_talk(members, 100).await;
+    assert!(heard.iter().all(|(order, _)| *order == heard[0].0));
 }
 
 #[tokio::test]

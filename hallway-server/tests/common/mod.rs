@@ -74,14 +74,8 @@ impl Server {
     }
 
     fn on(listener: TcpListener, change: impl FnOnce(&mut HubConfig, &mut ServerConfig)) -> Self {
-        panics::watch();
-        let mut hub = HubConfig::default();
-        hub.count_interval = Duration::ZERO;
-        let mut server = ServerConfig::default();
-        change(&mut hub, &mut server);
-
+        let (hub, server) = hub(change);
         let address = listener.local_addr().expect("an address");
-        let hub = Hub::spawn(hub, FixedTimeOfDay).expect("limits a hub can run with");
         let (shutdown, told) = oneshot::channel::<()>();
         // A sender that is dropped tells it as well.
         let told = async { drop(told.await) };
@@ -91,12 +85,7 @@ impl Server {
 
     /// One server on two threads, each with a listener of its own so that a client can choose.
     pub(crate) fn on_two_threads(change: impl FnOnce(&mut HubConfig, &mut ServerConfig)) -> [Self; 2] {
-        panics::watch();
-        let mut hub = HubConfig::default();
-        hub.count_interval = Duration::ZERO;
-        let mut config = ServerConfig::default();
-        change(&mut hub, &mut config);
-        let hub = Hub::spawn(hub, FixedTimeOfDay).expect("limits a hub can run with");
+        let (hub, config) = hub(change);
         let server = hallway_server::Server::new(hub.clone(), config).expect("limits a server can run with");
         [(); 2].map(|()| {
             let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -136,6 +125,35 @@ impl Server {
         let room: RoomName = room.parse().expect("a room name");
         in_time(self.hub.member_count(&room)).await.expect("a hub that runs")
     }
+}
+
+/// A running hub, and the limits of a server for it.
+fn hub(change: impl FnOnce(&mut HubConfig, &mut ServerConfig)) -> (Hub, ServerConfig) {
+    panics::watch();
+    let mut hub = HubConfig::default();
+    hub.count_interval = Duration::ZERO;
+    let mut server = ServerConfig::default();
+    change(&mut hub, &mut server);
+    (Hub::spawn(hub, FixedTimeOfDay).expect("limits a hub can run with"), server)
+}
+
+/// Each of the members says as many numbers, all at the same time; what each of them hears, all in all.
+pub(crate) async fn all_talk(members: Vec<Client>, each: usize) -> Vec<(Vec<String>, Client)> {
+    let in_all = members.len() * each;
+    let mut tasks = Vec::new();
+    for mut member in members {
+        tasks.push(tokio::spawn(async move {
+            for number in 0..each {
+                member.say(&number.to_string()).await;
+            }
+            (member.chats(in_all).await, member)
+        }));
+    }
+    let mut heard = Vec::new();
+    for task in tasks {
+        heard.push(in_time(task).await.expect("no panic"));
+    }
+    heard
 }
 
 impl Drop for Server {
