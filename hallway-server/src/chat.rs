@@ -65,7 +65,7 @@ async fn hear(
             Ok(Incoming::Control(payload)) => payload.len(),
             Err(end) => return end,
         };
-        let is_read = socket.get_mut().account(payload);
+        let is_read = socket.get_mut().has_yielded();
         if is_read && payload > LARGE_PAYLOAD_BYTES {
             // Its read buffer has grown with the message, and would stay so.
             let max_message_bytes = shared.hub.config().max_message_bytes;

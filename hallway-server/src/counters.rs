@@ -7,6 +7,7 @@
 //! | `hallway_messages_missed_total` | messages that slow readers lost, each of them for each |
 //! | `hallway_frames_forgotten_total` | pongs and notices that a client did not read |
 //! | `hallway_senders_paused_total` | times that a client above its rate was not read from |
+//! | `hallway_messages_unfinished_total` | messages that were begun and not finished when their session ended |
 //! | `hallway_mailbox_full_total` | messages that had to wait for the hub |
 
 use metrics::counter;
@@ -15,6 +16,10 @@ use crate::transport::End;
 
 pub(crate) fn session_ended(end: &End) {
     counter!("hallway_sessions_ended_total", "reason" => end.name()).increment(1);
+}
+
+pub(crate) fn message_unfinished() {
+    counter!("hallway_messages_unfinished_total").increment(1);
 }
 
 pub(crate) fn reader_overtaken(messages: u64) {

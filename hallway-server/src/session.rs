@@ -39,6 +39,9 @@ pub(crate) async fn run(stream: TcpStream, shared: Arc<Shared>, _permit: OwnedSe
     let end = match seated {
         Ok((sender, seat)) => {
             let end = chat::run(&mut socket, &sender, &seat, &shared).await;
+            if socket.get_ref().is_in_message() {
+                counters::message_unfinished();
+            }
             socket.get_mut().detach();
             end
         }
@@ -62,7 +65,7 @@ async fn enter(
     // cannot be set is no reason to serve nobody.
     let _ = stream.set_nodelay(true);
 
-    let (request, rest) = match read_request(&mut stream, &shared.config, shared.stopping.clone()).await {
+    let (request, early) = match read_request(&mut stream, &shared.config, shared.stopping.clone()).await {
         Ok(request) => request,
         Err(refusal) => {
             if let Some(Refusal { answer, head_only }) = refusal {
@@ -72,9 +75,10 @@ async fn enter(
         }
     };
     let JoinRequest { handshake, room, asked_name } = request;
-    let wire = Wire::new(stream, rest.len());
     let max_message_bytes = shared.hub.config().max_message_bytes;
-    let mut socket = timeout(limit, upgrade(wire, handshake, rest, max_message_bytes)).await.ok()?.ok()?;
+    let wire = Wire::new(stream, early, max_message_bytes);
+    let mut socket =
+        timeout(limit, upgrade(wire, handshake, Vec::new(), max_message_bytes)).await.ok()?.ok()?;
     // Not before the client can be told what happens in the room: one that vanishes in its handshake was never in it.
     let seated = match shared.hub.join(&room, &asked_name).await {
         Ok(member) => {

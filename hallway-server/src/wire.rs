@@ -15,7 +15,10 @@ use tokio::{
 };
 use tokio_tungstenite::tungstenite::Bytes;
 
-use crate::fanout::{Attached, Detached, FanOut, Seat};
+use crate::{
+    fanout::{Attached, Detached, FanOut, Seat},
+    transport::{End, FrameScan},
+};
 
 /// A connection, which the fan-out has while its member is in a room.
 ///
@@ -28,8 +31,9 @@ use crate::fanout::{Attached, Detached, FanOut, Seat};
 pub(crate) struct Wire {
     state: State,
     read_ahead: Option<Box<Bytes>>,
-    /// Bytes that the WebSocket was given, less those of the frames it made of them; or [`LOST_COUNT`].
-    unaccounted: u32,
+    scan: FrameScan,
+    /// Whole messages and control frames that were read and that the WebSocket has not yielded.
+    waiting: u32,
     /// Bytes that the WebSocket was given since it made a frame of them, or others had their turn.
     read_this_turn: u32,
 }
@@ -45,41 +49,46 @@ enum State {
 }
 
 impl Wire {
-    /// Before its handshake: `given` are the bytes behind it that the WebSocket will be given.
-    pub(crate) fn new(stream: TcpStream, given: usize) -> Self {
+    /// Before its handshake. `early` is what the client sent behind its request; no message may have more than
+    /// `max_message_bytes`.
+    pub(crate) fn new(stream: TcpStream, early: Vec<u8>, max_message_bytes: usize) -> Self {
         let state = State::Own { stream, rest: Bytes::new() };
-        Self {
-            state,
-            read_ahead: None,
-            unaccounted: u32::try_from(given).unwrap_or(LOST_COUNT),
-            read_this_turn: 0,
+        let mut wire = Self::over(state, max_message_bytes);
+        let allowed = wire.follow(&early);
+        if allowed > 0 {
+            wire.read_ahead = Some(Box::new(Bytes::from(early).slice(..allowed)));
         }
+        wire
+    }
+
+    fn over(state: State, max_message_bytes: usize) -> Self {
+        let scan = FrameScan::new(max_message_bytes);
+        Self { state, read_ahead: None, scan, waiting: 0, read_this_turn: 0 }
     }
 
     /// Takes the connection out, and leaves a broken one.
     pub(crate) fn take(&mut self) -> Self {
-        let broken = Self { state: State::Gone, read_ahead: None, unaccounted: 0, read_this_turn: 0 };
-        mem::replace(self, broken)
+        mem::replace(self, Self::over(State::Gone, 0))
     }
 
-    /// Accounts for a frame that the WebSocket has read. Whether that was everything it had been given: then there is
-    /// nothing in its buffer.
-    ///
-    /// A frame is taken for one whole, masked message with the shortest possible header (RFC 6455 section 5.2). A client
-    /// that makes others is never found to have been read to the end.
-    pub(crate) fn account(&mut self, payload: usize) -> bool {
-        let header = match payload {
-            0..=125 => 6,
-            126..=0xffff => 8,
-            _ => 14,
-        };
+    /// To be called for each message and control frame that the WebSocket has yielded. Whether that was the end of what
+    /// it was given: then there is nothing in its buffer.
+    pub(crate) fn has_yielded(&mut self) -> bool {
         self.read_this_turn = 0;
-        if self.unaccounted == LOST_COUNT {
-            return false;
-        }
-        self.unaccounted =
-            self.unaccounted.saturating_sub(u32::try_from(payload + header).unwrap_or(u32::MAX));
-        self.unaccounted == 0
+        self.waiting = self.waiting.saturating_sub(1);
+        self.waiting == 0 && self.scan.is_between_messages()
+    }
+
+    /// Whether the client has begun a message that is not whole.
+    pub(crate) fn is_in_message(&self) -> bool {
+        self.scan.is_in_message()
+    }
+
+    /// Looks at what came; returns how much of it may be read.
+    fn follow(&mut self, bytes: &[u8]) -> usize {
+        let seen = self.scan.follow(bytes);
+        self.waiting += seen.complete;
+        seen.allowed
     }
 
     /// Gives the connection to the fan-out, which writes to it what `receiver` receives. Nothing where it has it already.
@@ -131,8 +140,7 @@ impl AsyncRead for Wire {
             self.read_this_turn = 0;
             return Poll::Pending;
         }
-        let count = u32::try_from(into.filled().len() - before).unwrap_or(LOST_COUNT);
-        self.unaccounted = self.unaccounted.saturating_add(count);
+        let count = u32::try_from(into.filled().len() - before).unwrap_or(u32::MAX);
         self.read_this_turn = self.read_this_turn.saturating_add(count);
         Poll::Ready(Ok(()))
     }
@@ -147,13 +155,32 @@ impl Wire {
             }
             return Poll::Ready(Ok(()));
         }
+        let before = into.filled().len();
+        if !self.scan.is_too_large() {
+            ready!(self.read_new(cx, into))?;
+        }
+        if into.filled().len() == before && self.scan.is_too_large() {
+            // Said once, behind all that came before it. What still comes is for whoever closes the connection.
+            self.scan.give_up();
+            return Poll::Ready(Err(io::Error::other(End::TooLarge)));
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reads from the kernel, and no further than is allowed.
+    fn read_new(&mut self, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if into.remaining() >= READ_AHEAD_BYTES {
-            return self.state.poll_read(cx, into);
+            let before = into.filled().len();
+            ready!(self.state.poll_read(cx, into))?;
+            let allowed = self.follow(&into.filled()[before..]);
+            into.set_filled(before + allowed);
+            return Poll::Ready(Ok(()));
         }
         let mut space = [MaybeUninit::uninit(); READ_AHEAD_BYTES];
         let mut read = ReadBuf::uninit(&mut space);
         ready!(self.state.poll_read(cx, &mut read))?;
-        let (now, later) = read.filled().split_at(read.filled().len().min(into.remaining()));
+        let allowed = self.follow(read.filled());
+        let (now, later) = read.filled()[..allowed].split_at(allowed.min(into.remaining()));
         into.put_slice(now);
         if !later.is_empty() {
             self.read_ahead = Some(Box::new(Bytes::copy_from_slice(later)));
@@ -171,9 +198,6 @@ impl State {
         }
     }
 }
-
-/// More bytes without account than are counted: so many never come of frames that are accounted for.
-const LOST_COUNT: u32 = u32::MAX;
 
 /// Given to the WebSocket before others get their turn, while it makes no frame of it.
 const READ_A_TURN_BYTES: u32 = 2 << 10;

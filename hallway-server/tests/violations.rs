@@ -67,6 +67,14 @@ async fn fragments_that_are_over_the_limit_together_are_closed_with_1009() {
         1009,
         &[
             ("two", [masked(TEXT, &half), masked(FIN | CONTINUATION, &half)].concat()),
+            (
+                "two, by the header of the second",
+                [masked(TEXT, &half), header(CONTINUATION, 33 << 10)].concat(),
+            ),
+            ("many that are empty, and the rest at once", {
+                let empty = masked(CONTINUATION, "").repeat(1_000);
+                [masked(TEXT, &half), empty, header(FIN | CONTINUATION, 33 << 10)].concat()
+            }),
             ("two and no end", [masked(TEXT, &half), masked(CONTINUATION, &half)].concat()),
             ("many", [masked(TEXT, ""), small].concat()),
         ],

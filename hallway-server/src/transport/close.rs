@@ -127,7 +127,9 @@ impl From<Error> for End {
         use tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake;
         match error {
             Error::ConnectionClosed | Error::AlreadyClosed => Self::ClientClosed,
-            Error::Io(_) | Error::Protocol(ResetWithoutClosingHandshake) => Self::Vanished,
+            // A stream may know more than the WebSocket over it.
+            Error::Io(error) => error.downcast().unwrap_or(Self::Vanished),
+            Error::Protocol(ResetWithoutClosingHandshake) => Self::Vanished,
             Error::Protocol(_) | Error::AttackAttempt => Self::ProtocolViolation,
             Error::Utf8(_) => Self::NotUtf8,
             Error::Capacity(_) => Self::TooLarge,

@@ -6,11 +6,13 @@
 
 mod answer;
 mod close;
+mod frames;
 mod head;
 mod upgrade;
 
 pub use answer::Answer;
 pub use close::{End, Incoming, finish, received};
+pub(crate) use frames::FrameScan;
 pub use head::{HeadError, RequestHead};
 pub(crate) use upgrade::websocket;
 pub use upgrade::{Handshake, upgrade};

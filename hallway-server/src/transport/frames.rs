@@ -1,0 +1,277 @@
+//! Follows the frames in what a client sends, by their headers alone (RFC 6455 section 5.2).
+//!
+//! The WebSocket behind it learns of a message's length with the payload; here it is known with the header, for the
+//! fragments of a message together.
+
+/// Where a stream of frames is.
+#[derive(Debug)]
+pub(crate) struct FrameScan {
+    /// What is in of a header.
+    header: [u8; MAX_HEADER_BYTES],
+    header_bytes: u8,
+    /// The frame under way is the last of its message, or a control frame.
+    is_last: bool,
+    is_control: bool,
+    /// A message has begun whose last frame has not.
+    is_in_message: bool,
+    state: State,
+    /// Bytes of the frame under way that are still to come.
+    payload_left: u32,
+    /// Bytes that the message under way has announced.
+    message_bytes: u32,
+    max_message_bytes: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Followed,
+    /// The next frame would make its message too long.
+    TooLarge,
+    /// These are no frames. Whoever reads them will say so.
+    Lost,
+}
+
+/// What there is in some bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// How many of the bytes may be read: those before the header of a frame that makes its message too long.
+    pub(crate) allowed: usize,
+    /// Messages and control frames whose last byte is among them.
+    pub(crate) complete: u32,
+    /// Frames that are not the last of their message.
+    pub(crate) fragments: u32,
+}
+
+impl FrameScan {
+    /// At the beginning of a stream whose messages may have so many bytes.
+    pub(crate) fn new(max_message_bytes: usize) -> Self {
+        Self {
+            header: [0; MAX_HEADER_BYTES],
+            header_bytes: 0,
+            is_last: false,
+            is_control: false,
+            is_in_message: false,
+            state: State::Followed,
+            payload_left: 0,
+            message_bytes: 0,
+            max_message_bytes: u32::try_from(max_message_bytes).unwrap_or(u32::MAX),
+        }
+    }
+
+    /// Whether the client has announced a message that is too long. Everything before it was allowed.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.state == State::TooLarge
+    }
+
+    /// Follows no further, and allows everything.
+    pub(crate) fn give_up(&mut self) {
+        self.state = State::Lost;
+    }
+
+    /// Whether the last message or control frame is whole, and no other has begun.
+    pub(crate) fn is_between_messages(&self) -> bool {
+        self.state == State::Followed
+            && !self.is_in_message
+            && self.header_bytes == 0
+            && self.payload_left == 0
+    }
+
+    /// Whether a message has begun that is not whole, as far as can be told.
+    pub(crate) fn is_in_message(&self) -> bool {
+        self.state != State::Lost && (self.is_in_message || self.payload_left > 0)
+    }
+
+    /// Follows the next bytes.
+    pub(crate) fn follow(&mut self, bytes: &[u8]) -> Seen {
+        let mut seen = Seen::default();
+        let mut rest = bytes;
+        while !rest.is_empty() && self.state == State::Followed {
+            if self.payload_left > 0 {
+                let count = rest.len().min(self.payload_left as usize);
+                rest = &rest[count..];
+                self.payload_left -= u32::try_from(count).expect("it is at most the rest of a payload");
+            } else {
+                let needed = self.header_length() - usize::from(self.header_bytes);
+                let (part, behind) = rest.split_at(needed.min(rest.len()));
+                self.header[usize::from(self.header_bytes)..][..part.len()].copy_from_slice(part);
+                self.header_bytes += u8::try_from(part.len()).expect("a header is short");
+                if usize::from(self.header_bytes) < self.header_length() {
+                    rest = behind;
+                    continue;
+                }
+                self.begin_frame();
+                if self.state == State::TooLarge {
+                    break;
+                }
+                rest = behind;
+                seen.fragments += u32::from(!self.is_last);
+            }
+            seen.allowed = bytes.len() - rest.len();
+            if self.payload_left == 0 && self.is_last {
+                seen.complete += 1;
+                // A control frame may come between the fragments of a message.
+                self.is_in_message = self.is_in_message && self.is_control;
+            }
+        }
+        if self.state != State::TooLarge {
+            seen.allowed = bytes.len();
+        }
+        seen
+    }
+
+    /// Of the header under way, as far as is known yet.
+    fn header_length(&self) -> usize {
+        if self.header_bytes < 2 {
+            return 2;
+        }
+        let mask = if self.header[1] & 0x80 == 0 { 0 } else { 4 };
+        let length = match self.header[1] & 0x7f {
+            126 => 2,
+            127 => 8,
+            _ => 0,
+        };
+        2 + length + mask
+    }
+
+    fn begin_frame(&mut self) {
+        self.header_bytes = 0;
+        let [first, second, ..] = self.header;
+        let length = match second & 0x7f {
+            126 => u64::from(u16::from_be_bytes([self.header[2], self.header[3]])),
+            127 => u64::from_be_bytes(*self.header[2..].first_chunk().expect("a header has 14 bytes")),
+            short => u64::from(short),
+        };
+        let opcode = first & 0x0f;
+        self.is_control = opcode & 0x8 != 0;
+        self.is_last = first & 0x80 != 0 || self.is_control;
+        match (opcode, length) {
+            (CONTINUATION | TEXT | BINARY, _) => {
+                let before = if opcode == CONTINUATION { self.message_bytes } else { 0 };
+                match u32::try_from(u64::from(before).saturating_add(length)) {
+                    Ok(bytes) if bytes <= self.max_message_bytes => self.message_bytes = bytes,
+                    _ => {
+                        self.state = State::TooLarge;
+                        return;
+                    }
+                }
+                self.is_in_message = true;
+            }
+            (CLOSE | PING | PONG, 0..=125) => {}
+            _ => {
+                self.state = State::Lost;
+                return;
+            }
+        }
+        self.payload_left = u32::try_from(length).expect("it is at most the limit, or 125");
+    }
+}
+
+const MAX_HEADER_BYTES: usize = 14;
+
+const CONTINUATION: u8 = 0x0;
+const TEXT: u8 = 0x1;
+const BINARY: u8 = 0x2;
+const CLOSE: u8 = 0x8;
+const PING: u8 = 0x9;
+const PONG: u8 = 0xa;
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    /// A masked frame with this first byte, whatever its payload says.
+    fn frame(first: u8, length: usize) -> Vec<u8> {
+        let mut frame = header(first, length as u64);
+        frame.resize(frame.len() + length, 0xff);
+        frame
+    }
+
+    fn header(first: u8, length: u64) -> Vec<u8> {
+        let mut header = vec![first];
+        match length {
+            0..=125 => header.push(0x80 | u8::try_from(length).unwrap()),
+            126..=0xffff => {
+                header.push(0xfe);
+                header.extend(u16::try_from(length).unwrap().to_be_bytes());
+            }
+            _ => {
+                header.push(0xff);
+                header.extend(length.to_be_bytes());
+            }
+        }
+        header.extend([1, 2, 3, 4]);
+        header
+    }
+
+    const FIN: u8 = 0x80;
+
+    #[test]
+    fn a_message_over_the_limit_is_known_by_its_header_and_what_was_before_it_is_allowed() {
+        let mut scan = FrameScan::new(1_000);
+        let before = frame(FIN | TEXT, 1_000);
+        let seen = scan.follow(&[before.clone(), header(FIN | TEXT, 1_001)].concat());
+        assert_eq!(seen, Seen { allowed: before.len(), complete: 1, fragments: 0 });
+        assert!(scan.is_too_large());
+        assert_eq!(scan.follow(b"more").allowed, 0);
+    }
+
+    #[test]
+    fn fragments_are_over_the_limit_with_the_header_that_exceeds_it() {
+        let mut scan = FrameScan::new(1_000);
+        let before = [frame(TEXT, 600), frame(FIN | PING, 125), frame(CONTINUATION, 400)].concat();
+        assert_eq!(scan.follow(&before), Seen { allowed: before.len(), complete: 1, fragments: 2 });
+        assert!(scan.is_in_message() && !scan.is_between_messages());
+        scan.follow(&header(FIN | CONTINUATION, 1));
+        assert!(scan.is_too_large());
+    }
+
+    #[test]
+    fn the_largest_length_that_can_be_written_is_too_large() {
+        let mut scan = FrameScan::new(usize::MAX);
+        scan.follow(&frame(TEXT, 10));
+        scan.follow(&header(FIN | CONTINUATION, u64::MAX));
+        assert!(scan.is_too_large());
+    }
+
+    #[test]
+    fn what_is_no_frame_is_left_to_whoever_reads_it() {
+        for bytes in [header(FIN | 0x3, 9_999), header(FIN | 0xb, 0), header(FIN | PING, 126)] {
+            let mut scan = FrameScan::new(1_000);
+            assert_eq!(scan.follow(&bytes).allowed, bytes.len());
+            assert!(!scan.is_too_large() && !scan.is_between_messages());
+        }
+    }
+
+    proptest! {
+        /// In whatever pieces they come: a message is complete with its last byte, and not before.
+        #[test]
+        fn messages_are_counted_with_their_last_byte(
+            messages in vec(vec(0_usize..300, 1..4), 1..10),
+            mut cuts in vec(any::<prop::sample::Index>(), 0..20),
+        ) {
+            let mut bytes = Vec::new();
+            let mut ends = Vec::new();
+            for fragments in &messages {
+                for (index, length) in fragments.iter().enumerate() {
+                    let opcode = if index == 0 { TEXT } else { CONTINUATION };
+                    let fin = if index + 1 == fragments.len() { FIN } else { 0 };
+                    bytes.extend(frame(fin | opcode, *length));
+                }
+                ends.push(bytes.len());
+            }
+            cuts.sort_by_key(|cut| cut.index(bytes.len() + 1));
+            let mut scan = FrameScan::new(10_000);
+            let (mut at, mut complete) = (0, 0);
+            for to in cuts.iter().map(|cut| cut.index(bytes.len() + 1)).chain([bytes.len()]) {
+                let seen = scan.follow(&bytes[at..to]);
+                prop_assert_eq!(seen.allowed, to - at);
+                complete += seen.complete as usize;
+                at = to;
+                prop_assert_eq!(complete, ends.iter().filter(|end| **end <= at).count());
+                prop_assert_eq!(scan.is_between_messages(), at == 0 || ends.contains(&at));
+            }
+        }
+    }
+}
