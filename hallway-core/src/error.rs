@@ -117,6 +117,12 @@ pub enum TryPostError {
 #[error("the hub has shut down")]
 pub struct Closed;
 
+/// The hub did not end because it was told to, or because nobody held it any more: its task panicked, or its runtime was
+/// dropped. What it had accepted may not have been delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the hub failed, or its runtime ended before it")]
+pub struct HubFailed;
+
 /// Why [`recv`](crate::MemberReceiver::recv) brought no event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum RecvError {

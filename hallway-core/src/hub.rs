@@ -7,11 +7,12 @@ use tokio::sync::{oneshot, watch};
 use crate::{
     clock::Clock,
     config::Config,
-    error::{Closed, ConfigError, JoinError},
+    error::{Closed, ConfigError, HubFailed, JoinError},
     mailbox::{self, mailbox},
     member::Member,
     name,
     room_name::RoomName,
+    rooms::Totals,
     task::{Command, HubTask},
 };
 
@@ -23,8 +24,8 @@ use crate::{
 pub struct Hub {
     postbox: Postbox,
     config: Arc<Config>,
-    /// Its sender belongs to the task and is dropped with it.
-    ended: watch::Receiver<()>,
+    /// Becomes true when the task has done all it had accepted. Its sender belongs to the task and is dropped with it.
+    ended: watch::Receiver<bool>,
 }
 
 pub(crate) type Postbox = mailbox::Postbox<Command>;
@@ -40,11 +41,11 @@ impl Hub {
         drop(tokio::time::sleep(Duration::ZERO));
         let config = Arc::new(config);
         let (postbox, inbox) = mailbox(config.mailbox_bytes);
-        let (task_lives, ended) = watch::channel(());
+        let (end, ended) = watch::channel(false);
         let task = HubTask::new(Arc::clone(&config), clock);
         tokio::spawn(async move {
             task.run(inbox).await;
-            drop(task_lives);
+            end.send_replace(true);
         });
         Ok(Self { postbox, config, ended })
     }
@@ -80,6 +81,13 @@ impl Hub {
         count.await.map_err(|_| Closed)
     }
 
+    /// How many rooms and members there are, in the order of asking as [`member_count`](Self::member_count).
+    pub async fn totals(&self) -> Result<Totals, Closed> {
+        let (reply, totals) = oneshot::channel();
+        self.postbox.send(Command::Totals { reply }).await?;
+        totals.await.map_err(|_| Closed)
+    }
+
     /// The limits it runs with.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -96,9 +104,9 @@ impl Hub {
         let _ = self.postbox.send_unbounded(Command::Shutdown);
     }
 
-    /// Waits until the hub has ended and everything it had accepted is before its members. Cancel safe.
-    pub async fn closed(&self) {
-        let mut ended = self.ended.clone();
-        while ended.changed().await.is_ok() {}
+    /// Waits until the hub has ended and everything it had accepted is before its members; an error where it ended
+    /// otherwise. Cancel safe.
+    pub async fn closed(&self) -> Result<(), HubFailed> {
+        self.ended.clone().wait_for(|ended| *ended).await.map(drop).map_err(|_| HubFailed)
     }
 }

@@ -69,7 +69,8 @@ mod task;
 pub use clock::{Clock, SystemClock};
 pub use config::Config;
 pub use error::{
-    Closed, ConfigError, JoinError, PostError, RecvError, RoomNameError, TryPostError, TryRecvError,
+    Closed, ConfigError, HubFailed, JoinError, PostError, RecvError, RoomNameError, TryPostError,
+    TryRecvError,
 };
 pub use event::{Chat, Event};
 pub use feed::{RoomFeed, RoomWatch};
@@ -78,3 +79,4 @@ pub use hub::Hub;
 pub use member::{Member, MemberReceiver, MemberSender, Replay};
 pub use message::Message;
 pub use room_name::RoomName;
+pub use rooms::Totals;

@@ -15,6 +15,16 @@ use crate::{
     room_name::RoomName,
 };
 
+/// What a hub holds, as [`Hub::totals`](crate::Hub::totals) says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Totals {
+    /// Rooms, those included that nobody is in and whose history is kept.
+    pub rooms: usize,
+    /// Members of all rooms.
+    pub members: usize,
+}
+
 /// Owns the rooms. Every method is an ordinary function: it cannot wait for anybody.
 ///
 /// A room is made by the first join. When its last member has left, a room without history is forgotten at once; one
@@ -95,6 +105,11 @@ impl Rooms {
             kept.touch(name, &mut self.touched);
             kept.room.post(username, text);
         }
+    }
+
+    pub(crate) fn totals(&self) -> Totals {
+        let members = self.by_name.values().map(|kept| kept.room.member_count()).sum();
+        Totals { rooms: self.by_name.len(), members }
     }
 
     pub(crate) fn member_count(&self, name: &RoomName) -> usize {

@@ -14,7 +14,7 @@ use crate::{
     member::{Member, Membership},
     room::MemberId,
     room_name::RoomName,
-    rooms::Rooms,
+    rooms::{Rooms, Totals},
 };
 
 /// What the hub can be asked. The order of asking is the order of doing.
@@ -40,6 +40,9 @@ pub(crate) enum Command {
         room: RoomName,
         reply: oneshot::Sender<usize>,
     },
+    Totals {
+        reply: oneshot::Sender<Totals>,
+    },
     Shutdown,
 }
 
@@ -48,7 +51,7 @@ impl Cost for Command {
         match self {
             Self::Join { cleaned_name, .. } => SLOT_BYTES + cleaned_name.len(),
             Self::Post { text, .. } => SLOT_BYTES + text.len(),
-            Self::MemberCount { .. } => SLOT_BYTES,
+            Self::MemberCount { .. } | Self::Totals { .. } => SLOT_BYTES,
             // Sent without waiting for space.
             Self::Leave { .. } | Self::Shutdown => 0,
         }
@@ -93,14 +96,21 @@ impl<C: Clock> HubTask<C> {
     fn handle(&mut self, command: Command, now: Instant) {
         match command {
             Command::Join { room, cleaned_name, postbox, reply } => {
-                // A caller that no longer waits drops the member it is sent, and so leaves.
-                let _ = reply.send(self.join(room, &cleaned_name, postbox, now));
+                // Who no longer waits is not let in, and nobody hears of it.
+                if !reply.is_closed() {
+                    // A caller that stops waiting just now drops the member it is sent, and so leaves.
+                    let _ = reply.send(self.join(room, &cleaned_name, postbox, now));
+                }
             }
             Command::Leave { room, id } => self.rooms.leave(&room, id, now),
             Command::Post { room, username, text } => self.rooms.post(&room, username, text),
             Command::MemberCount { room, reply } => {
                 // The caller may have stopped waiting; then there is nobody to tell.
                 let _ = reply.send(self.rooms.member_count(&room));
+            }
+            Command::Totals { reply } => {
+                // As above.
+                let _ = reply.send(self.rooms.totals());
             }
             Command::Shutdown => self.is_told_to_end = true,
         }

@@ -5,7 +5,7 @@ mod common;
 use std::sync::{Arc, Weak};
 
 use common::{SECOND, TestClock, at_once, drained, in_time, join, lobby, next, pass};
-use hallway_core::{Clock, Closed, Config, Event, Hub, JoinError, PostError, RecvError};
+use hallway_core::{Clock, Closed, Config, Event, Hub, HubFailed, JoinError, PostError, RecvError};
 use tokio::runtime::Builder;
 
 #[tokio::test(start_paused = true)]
@@ -47,7 +47,7 @@ async fn a_hub_that_was_shut_down_ends_although_handles_and_members_are_left() {
     let (hub, task) = hub_with_a_trace();
     let _alice = join(&hub, "alice").await;
     hub.shutdown();
-    in_time(hub.closed()).await;
+    in_time(hub.closed()).await.unwrap();
     assert!(task.upgrade().is_none());
 }
 
@@ -77,7 +77,7 @@ fn when_the_runtime_of_a_hub_is_dropped_whoever_waits_for_it_is_refused() {
         assert_eq!(in_time(&mut post).await, Err(PostError::Closed));
         assert_eq!(in_time(&mut joining).await.unwrap_err(), JoinError::Closed);
         assert_eq!(in_time(hub.member_count(&room)).await, Err(Closed));
-        in_time(hub.closed()).await;
+        assert_eq!(in_time(hub.closed()).await, Err(HubFailed));
         assert_eq!(in_time(receiver.recv()).await, Err(RecvError::Closed));
     });
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{heard, hub, in_time, member_count, room, try_join};
-use hallway_core::{Config, ConfigError, Hub, JoinError, RoomName, RoomNameError, SystemClock};
+use hallway_core::{Closed, Config, ConfigError, Hub, JoinError, RoomName, RoomNameError, SystemClock};
 
 #[tokio::test(start_paused = true)]
 async fn members_of_two_rooms_do_not_hear_of_each_other() {
@@ -184,4 +184,23 @@ async fn replays(hub: &Hub, name: &str) -> bool {
     let shown = try_join(hub, name, "visitor").await.expect("joined").take_history();
     member_count(hub).await;
     !shown.is_empty()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_totals_are_of_all_rooms_and_members_those_included_whose_history_alone_is_kept() {
+    let hub = hub(|_| {});
+    let totals = async || {
+        let totals = in_time(hub.totals()).await.unwrap();
+        (totals.rooms, totals.members)
+    };
+    assert_eq!(totals().await, (0, 0));
+    let alice = try_join(&hub, "a", "alice").await.unwrap();
+    let _bob = try_join(&hub, "b", "bob").await.unwrap();
+    let _carol = try_join(&hub, "b", "carol").await.unwrap();
+    alice.post("kept").await.unwrap();
+    assert_eq!(totals().await, (2, 3));
+    drop(alice);
+    assert_eq!(totals().await, (2, 2));
+    hub.shutdown();
+    assert_eq!(in_time(hub.totals()).await, Err(Closed));
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{SECOND, at_once, drained, heard, hub, in_time, join, lobby, next, pass, quiet_members};
-use hallway_core::{Closed, JoinError, PostError, RecvError};
+use hallway_core::{Clock, Closed, Config, Hub, HubFailed, JoinError, PostError, RecvError};
 
 #[tokio::test(start_paused = true)]
 async fn what_was_accepted_before_a_shutdown_is_delivered_to_everybody_and_then_comes_the_end() {
@@ -19,7 +19,7 @@ async fn what_was_accepted_before_a_shutdown_is_delivered_to_everybody_and_then_
         bob.post(number.to_string()).await.unwrap();
     }
     hub.shutdown();
-    in_time(hub.closed()).await;
+    in_time(hub.closed()).await.unwrap();
     for (name, member) in [("alice", &mut alice), ("bob", &mut bob)] {
         let said = (0..1_000).map(|number| format!("{name}: {number}"));
         let expected: Vec<_> = said.chain(["closed".to_owned()]).collect();
@@ -38,7 +38,7 @@ async fn a_join_that_was_accepted_before_a_shutdown_still_brings_the_history_and
     assert!(at_once(&mut joining).await.is_none());
     hub.shutdown();
     let mut bob = in_time(joining).await.unwrap();
-    in_time(hub.closed()).await;
+    in_time(hub.closed()).await.unwrap();
     assert_eq!(drained(|| bob.try_recv()), ["alice: hi", "2 members", "bob joined", "closed"]);
 }
 
@@ -47,7 +47,7 @@ async fn after_a_shutdown_every_call_is_refused_and_none_waits() {
     let hub = hub(|_| {});
     let mut alice = join(&hub, "alice").await;
     hub.shutdown();
-    in_time(hub.closed()).await;
+    in_time(hub.closed()).await.unwrap();
     assert_eq!(in_time(hub.join(&lobby(), "bob")).await.unwrap_err(), JoinError::Closed);
     assert_eq!(in_time(hub.member_count(&lobby())).await, Err(Closed));
     assert_eq!(in_time(alice.post("hi")).await, Err(PostError::Closed));
@@ -63,9 +63,9 @@ async fn a_second_shutdown_changes_nothing() {
     alice.post("hi").await.unwrap();
     hub.shutdown();
     hub.clone().shutdown();
-    in_time(hub.closed()).await;
+    in_time(hub.closed()).await.unwrap();
     hub.shutdown();
-    in_time(hub.closed()).await;
+    in_time(hub.closed()).await.unwrap();
     assert_eq!(drained(|| alice.try_recv()), ["1 members", "alice joined", "alice: hi", "closed"]);
 }
 
@@ -101,7 +101,7 @@ async fn everybody_who_waits_for_the_end_is_told() {
     assert!(waiting.iter().all(|task| !task.is_finished()), "it has not ended yet");
     hub.shutdown();
     for task in waiting {
-        in_time(task).await.unwrap();
+        in_time(task).await.unwrap().unwrap();
     }
 }
 
@@ -130,7 +130,7 @@ async fn calls_that_wait_for_space_are_refused_by_a_shutdown() {
     assert_eq!(in_time(post).await, Err(PostError::Closed));
     assert_eq!(in_time(joining).await.unwrap_err(), JoinError::Closed);
     assert_eq!(in_time(counting).await, Err(Closed));
-    in_time(hub.closed()).await;
+    in_time(hub.closed()).await.unwrap();
     let mut expected = vec!["alice: x"; accepted];
     expected.push("closed");
     assert_eq!(drained(|| receiver.try_recv()), expected);
@@ -164,7 +164,7 @@ async fn shutdown_in_a_flood(turns: usize) {
         tokio::task::yield_now().await;
     }
     hub.shutdown();
-    in_time(hub.closed()).await;
+    in_time(hub.closed()).await.expect("an orderly end");
     let received = drained(|| bob.try_recv());
     for sender in senders {
         let (whose, accepted) = in_time(sender).await.expect("no panic");
@@ -185,7 +185,7 @@ async fn what_is_still_accepted_before_the_hub_has_heard_of_its_shutdown_is_deli
             accepted.push(format!("alice: {number}"));
         }
     }
-    in_time(hub.closed()).await;
+    in_time(hub.closed()).await.unwrap();
     accepted.push("closed".to_owned());
     assert_eq!(drained(|| alice.try_recv()), accepted);
 }
@@ -196,7 +196,7 @@ async fn who_leaves_after_the_end_is_not_announced() {
     let mut alice = join(&hub, "alice").await;
     let bob = join(&hub, "bob").await;
     hub.shutdown();
-    in_time(hub.closed()).await;
+    in_time(hub.closed()).await.unwrap();
     drop(bob);
     assert_eq!(drained(|| alice.try_recv()), ["1 members", "alice joined", "bob joined", "closed"]);
 }
@@ -208,4 +208,24 @@ async fn what_comes_after_the_call_is_refused_although_the_hub_has_not_ended_yet
     hub.shutdown();
     assert_eq!(alice.post("too late").await, Err(PostError::Closed));
     assert_eq!(hub.join(&lobby(), "bob").await.map(drop), Err(JoinError::Closed));
+}
+
+/// A clock that fails when it is first asked.
+struct Broken;
+
+impl Clock for Broken {
+    fn monotonic(&self) -> std::time::Instant {
+        panic!("the clock has stopped")
+    }
+
+    fn wall(&self) -> time::OffsetDateTime {
+        unreachable!("the other is asked first")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_the_end_of_a_hub_that_fails_is_told_that_it_failed() {
+    let hub = Hub::spawn(Config::default(), Broken).unwrap();
+    assert_eq!(in_time(hub.join(&lobby(), "alice")).await.unwrap_err(), JoinError::Closed);
+    assert_eq!(in_time(hub.closed()).await, Err(HubFailed));
 }

@@ -144,7 +144,7 @@ async fn what_was_missed_is_still_told_after_a_shutdown() {
     let (hub, alice, mut slow) = alice_and_slow().await;
     post(&hub, &alice, 1..=100).await;
     hub.shutdown();
-    in_time(hub.closed()).await;
+    in_time(hub.closed()).await.unwrap();
     let missed = missed(&mut slow).await;
     let heard = heard(&hub, &mut slow).await;
     assert_eq!(numbers(&heard), (missed + 1..=100).collect::<Vec<_>>());

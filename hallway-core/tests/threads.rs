@@ -134,7 +134,7 @@ fn hub_on_its_own_thread() -> (Hub, thread::JoinHandle<()>) {
             let config = config(|config| config.feed_bytes = 1 << 30);
             let hub = Hub::spawn(config, SystemClock).expect("limits a hub can run with");
             started.send(hub.clone()).expect("the test waits for it");
-            hub.closed().await;
+            hub.closed().await.expect("an orderly end");
         });
     });
     (hub.recv().expect("started"), thread)

@@ -35,7 +35,7 @@ pub mod transport;
 mod wire;
 
 pub use config::Config;
-pub use listener::{SEND_BUFFER_BYTES, Server, serve};
+pub use listener::{SEND_BUFFER_BYTES, ServeError, Server, serve};
 pub use origin::Origins;
 
 #[cfg(doc)]

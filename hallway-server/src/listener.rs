@@ -3,7 +3,8 @@
 use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream};
-use hallway_core::{ConfigError, Hub};
+use hallway_core::{ConfigError, Hub, HubFailed};
+use thiserror::Error;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
@@ -26,9 +27,20 @@ pub async fn serve(
     hub: Hub,
     config: Config,
     shutdown: impl Future<Output = ()>,
-) -> Result<(), ConfigError> {
-    Server::new(hub, config)?.serve(listener, shutdown).await;
+) -> Result<(), ServeError> {
+    Server::new(hub, config)?.serve(listener, shutdown).await?;
     Ok(())
+}
+
+/// Why [`serve`] did not serve, or ended.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ServeError {
+    /// It cannot run with these limits.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The hub failed while it was served. Every client was closed.
+    #[error(transparent)]
+    HubFailed(#[from] HubFailed),
 }
 
 /// What serves a hub: on one thread, or on several that share its limits.
@@ -46,8 +58,7 @@ pub async fn serve(
 ///         runtime.block_on(async {
 ///             let listener = tokio::net::TcpListener::from_std(listener)?;
 ///             // Each of them ends when the hub is shut down.
-///             server.serve(listener, std::future::pending()).await;
-///             Ok::<(), std::io::Error>(())
+///             server.serve(listener, std::future::pending()).await.map_err(std::io::Error::other)
 ///         })
 ///     });
 /// }
@@ -76,8 +87,8 @@ impl Server {
         &self.hub
     }
 
-    /// Serves on `listener` until `shutdown` resolves or the hub is shut down; returns when all sessions that began here
-    /// have ended, and the hub.
+    /// Serves on `listener` until `shutdown` resolves or the hub ends; returns when all sessions that began here have
+    /// ended, and the hub. An error says that the hub failed.
     ///
     /// At the end no connection is accepted any more and the hub is shut down: what it had accepted is delivered, then
     /// every client gets Close 1001. A client that does not take what is left within [`Config::shutdown_grace`] is
@@ -98,7 +109,11 @@ impl Server {
     ///
     /// An error in accepting, such as too many open files, is waited out; those connected are served on. Dropping the
     /// future drops all connections.
-    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), HubFailed> {
         let Self { hub, config, connections } = self;
         let fan_out = Arc::new(FanOut::new(hub.config().feed_bytes));
         let mut sweeps = pin!(async {
@@ -124,7 +139,8 @@ impl Server {
         let mut end = pin!(async {
             tokio::select! {
                 () = shutdown => {}
-                () = hub.closed() => {}
+                // How it ended is asked when all sessions have.
+                _ = hub.closed() => {}
             }
         });
         // A stream, so that a pause in accepting outlasts what else happens here.
@@ -160,7 +176,7 @@ impl Server {
                 sessions.tasks.shutdown().await;
             }
         }
-        hub.closed().await;
+        hub.closed().await
     }
 }
 

@@ -93,8 +93,7 @@ fn serve(
 ) -> io::Result<()> {
     let _all_end_with_one = EndHub(server.hub().clone());
     runtime.block_on(async {
-        server.serve(TcpListener::from_std(listener)?, shutdown).await;
-        Ok(())
+        server.serve(TcpListener::from_std(listener)?, shutdown).await.map_err(io::Error::other)
     })
 }
 

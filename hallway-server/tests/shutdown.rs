@@ -161,3 +161,38 @@ async fn dropping_serve_drops_all_connections() {
     common::eventually("alice has left", async || server.member_count("lobby").await == 1).await;
     bob.take_history();
 }
+
+/// A clock that fails when it is told to.
+#[derive(Clone, Default)]
+struct Breakable(std::sync::Arc<std::sync::atomic::AtomicBool>);
+
+impl hallway_core::Clock for Breakable {
+    fn monotonic(&self) -> std::time::Instant {
+        assert!(!self.0.load(std::sync::atomic::Ordering::Relaxed), "the clock has stopped");
+        std::time::Instant::now()
+    }
+
+    fn wall(&self) -> time::OffsetDateTime {
+        time::OffsetDateTime::UNIX_EPOCH
+    }
+}
+
+#[tokio::test]
+async fn where_the_hub_fails_every_client_is_closed_and_the_server_says_that_it_failed() {
+    let clock = Breakable::default();
+    let hub = hallway_core::Hub::spawn(hallway_core::Config::default(), clock.clone()).unwrap();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let config = hallway_server::Config::default();
+    let server = tokio::spawn(hallway_server::serve(listener, hub, config, std::future::pending()));
+    let mut alice = Client::over(open(address).await);
+    alice.send(handshake("/chat?username=alice", "")).await;
+    alice.upgraded().await;
+    alice.until(&joined("alice")).await;
+    clock.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    alice.say("and now").await;
+    alice.until_closed_with(1001).await;
+    drop(alice);
+    let error = in_time(server).await.unwrap().unwrap_err();
+    assert_eq!(error, hallway_server::ServeError::HubFailed(hallway_core::HubFailed));
+}

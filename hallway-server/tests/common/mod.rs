@@ -15,8 +15,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hallway_core::{Clock, ConfigError, Hub, RoomName};
-use hallway_server::serve;
+use hallway_core::{Clock, Hub, RoomName};
+use hallway_server::{ServeError, serve};
 use time::{Date, OffsetDateTime, Time, UtcOffset};
 use tokio::{
     net::{TcpListener, TcpSocket},
@@ -46,7 +46,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) hub: Hub,
     shutdown: Option<oneshot::Sender<()>>,
-    task: JoinHandle<Result<(), ConfigError>>,
+    task: JoinHandle<Result<(), ServeError>>,
 }
 
 impl Server {
@@ -97,9 +97,8 @@ impl Server {
                 let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
                 runtime.block_on(async {
                     let listener = TcpListener::from_std(listener).expect("a listener");
-                    server.serve(listener, async { drop(told.await) }).await;
-                });
-                Ok(())
+                    Ok(server.serve(listener, async { drop(told.await) }).await?)
+                })
             });
             Self { address, hub: hub.clone(), shutdown: Some(shutdown), task }
         })
