@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hallway_core::ConfigError;
+use ipnet::IpNet;
 
 use crate::origin::Origins;
 
@@ -12,6 +13,18 @@ use crate::origin::Origins;
 pub struct Config {
     /// Connections at the same time, handshakes included. Default 50,000. One more is answered with 503.
     pub max_connections: usize,
+
+    /// Connections from one address at the same time, of IPv6 from one network of 64 bits. Default: no limit, because
+    /// behind a proxy all have one address; see [`trusted_proxies`](Self::trusted_proxies). One more is answered with 503.
+    pub max_per_ip: Option<usize>,
+
+    /// Connections at the same time that have not sent their whole request. Default 4,096. Where one more comes, the one
+    /// that has been trying the longest is answered with 503. Each takes some 10 KiB at most.
+    pub max_handshakes: usize,
+
+    /// Networks of proxies whose `X-Forwarded-For` says whose a connection is. Default: none, and that header is ignored,
+    /// because anybody can send it.
+    pub trusted_proxies: Vec<IpNet>,
 
     /// Chat messages a second that a connection may send in the long run. Default 50.
     ///
@@ -49,6 +62,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             max_connections: 50_000,
+            max_per_ip: None,
+            max_handshakes: 4_096,
+            trusted_proxies: Vec::new(),
             rate: 50,
             burst: 200,
             origins: Origins::default(),
@@ -72,6 +88,10 @@ impl Config {
     /// Whether a server can run with these limits; the error names the first that cannot be.
     pub fn validate(&self) -> Result<(), ConfigError> {
         ConfigError::check("max_connections", "connections", self.max_connections, 1..=10_000_000)?;
+        if let Some(max_per_ip) = self.max_per_ip {
+            ConfigError::check("max_per_ip", "connections", max_per_ip, 1..=10_000_000)?;
+        }
+        ConfigError::check("max_handshakes", "connections", self.max_handshakes, 1..=10_000_000)?;
         ConfigError::check("rate", "messages a second", self.rate as usize, 1..=1_000_000)?;
         ConfigError::check("burst", "messages", self.burst as usize, 1..=1_000_000)?;
         for (option, duration) in [

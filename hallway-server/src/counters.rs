@@ -2,6 +2,9 @@
 //!
 //! | counter | what it counts |
 //! |---|---|
+//! | `hallway_http_answers_total` | requests and connections that were answered otherwise than with 101, by `answer`: one of [`Answer::name`]'s |
+//! | `hallway_handshakes_abandoned_total` | connections that ended before their request was whole |
+//! | `hallway_connections_dropped_total` | connections over a limit for which there was not even an answer |
 //! | `hallway_sessions_ended_total` | sessions, by `reason`: one of [`End::name`]'s |
 //! | `hallway_readers_overtaken_total` | times that a slow reader lost messages |
 //! | `hallway_messages_missed_total` | messages that slow readers lost, each of them for each |
@@ -12,7 +15,19 @@
 
 use metrics::counter;
 
-use crate::transport::End;
+use crate::transport::{Answer, End};
+
+pub(crate) fn connection_dropped() {
+    counter!("hallway_connections_dropped_total").increment(1);
+}
+
+pub(crate) fn answered(answer: &Answer) {
+    counter!("hallway_http_answers_total", "answer" => answer.name()).increment(1);
+}
+
+pub(crate) fn handshake_abandoned() {
+    counter!("hallway_handshakes_abandoned_total").increment(1);
+}
 
 pub(crate) fn session_ended(end: &End) {
     counter!("hallway_sessions_ended_total", "reason" => end.name()).increment(1);

@@ -20,6 +20,7 @@
 //!
 //! [`transport`] holds what is not about chat: the handshake, the limits of reading, and the end of a connection.
 
+mod admission;
 mod chat;
 mod config;
 mod counters;
@@ -27,6 +28,7 @@ mod dialect;
 mod fanout;
 mod listener;
 mod origin;
+mod proxy;
 mod query;
 mod rate;
 mod route;
@@ -35,6 +37,7 @@ pub mod transport;
 mod wire;
 
 pub use config::Config;
+pub use ipnet::IpNet;
 pub use listener::{SEND_BUFFER_BYTES, ServeError, Server, serve};
 pub use origin::Origins;
 

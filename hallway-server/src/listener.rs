@@ -1,21 +1,31 @@
 //! The accept loop, and the owner of all sessions.
 
-use std::{future::Future, io, pin::pin, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use hallway_core::{ConfigError, Hub, HubFailed};
 use thiserror::Error;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::watch,
     task::{JoinError, JoinSet, yield_now},
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 use tracing::{error, info, warn};
 
 use crate::{
+    admission::Admission,
     config::Config,
+    counters,
     fanout::FanOut,
+    proxy,
     session::{self, Shared},
     transport::{Answer, End},
 };
@@ -69,16 +79,15 @@ pub enum ServeError {
 pub struct Server {
     hub: Hub,
     config: Arc<Config>,
-    /// A permit for each connection that may still be accepted.
-    connections: Arc<Semaphore>,
+    admission: Arc<Admission>,
 }
 
 impl Server {
     /// A server with these limits, or the first of them with which it cannot run.
     pub fn new(hub: Hub, config: Config) -> Result<Self, ConfigError> {
         config.validate()?;
-        let connections = Arc::new(Semaphore::new(config.max_connections));
-        Ok(Self { hub, config: Arc::new(config), connections })
+        let admission = Arc::new(Admission::new(&config));
+        Ok(Self { hub, config: Arc::new(config), admission })
     }
 
     /// The hub that it serves.
@@ -90,7 +99,7 @@ impl Server {
     /// Serves on `listener` until `shutdown` resolves or the hub ends; returns when all sessions that began here have
     /// ended, and the hub. An error says that the hub failed.
     ///
-    /// At the end no connection is accepted any more and the hub is shut down: what it had accepted is delivered, then
+    /// At the end whoever connects is answered with 503 and the hub is shut down: what it had accepted is delivered, then
     /// every client gets Close 1001. A client that does not take what is left within [`Config::shutdown_grace`] is
     /// closed without it, and one that does not close within twice [`Config::close_timeout`] is dropped: by default all
     /// is over within 4 s.
@@ -114,7 +123,7 @@ impl Server {
         listener: TcpListener,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), HubFailed> {
-        let Self { hub, config, connections } = self;
+        let Self { hub, config, admission } = self;
         let fan_out = Arc::new(FanOut::new(hub.config().feed_bytes));
         let mut sweeps = pin!(async {
             let mut ticks = interval(config.sweep_interval());
@@ -129,9 +138,9 @@ impl Server {
                 hub: hub.clone(),
                 config: Arc::clone(&config),
                 fan_out: Arc::clone(&fan_out),
+                admission,
                 stopping,
             }),
-            connections,
             tasks: JoinSet::new(),
             refusals: JoinSet::new(),
         };
@@ -150,8 +159,8 @@ impl Server {
         loop {
             tokio::select! {
                 () = &mut end => break,
-                Some(stream) = accepted.next() => {
-                    sessions.start(stream);
+                Some((stream, peer)) = accepted.next() => {
+                    sessions.start(stream, peer.ip());
                     // Joins are cheaper together; but while a large room is being told something they take turns with
                     // it. With 10,000 that join a room which chats, its slowest hundredth of deliveries took four times
                     // as long without.
@@ -165,13 +174,12 @@ impl Server {
             }
         }
 
-        drop(accepted);
         info!(sessions = sessions.tasks.len(), "shutting down");
         hub.shutdown();
         stop.send_replace(true);
-        if !sessions.end(config.shutdown_grace).await {
+        if !sessions.end(&mut accepted, config.shutdown_grace).await {
             fan_out.end(&End::ShuttingDown);
-            if !sessions.end(2 * config.close_timeout).await {
+            if !sessions.end(&mut accepted, 2 * config.close_timeout).await {
                 warn!(sessions = sessions.tasks.len(), "dropped the sessions that did not end in time");
                 sessions.tasks.shutdown().await;
             }
@@ -184,10 +192,10 @@ impl Server {
 pub const SEND_BUFFER_BYTES: u32 = 64 << 10;
 
 /// Cancel safe.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok(accepted) => return accepted,
             // The client was gone before it was accepted: its affair.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
@@ -202,28 +210,50 @@ async fn accept(listener: &TcpListener) -> TcpStream {
 /// The tasks of all connections. Dropping it drops them.
 struct Sessions {
     shared: Arc<Shared>,
-    connections: Arc<Semaphore>,
     tasks: JoinSet<()>,
-    /// Connections over the limit, being told so.
+    /// Connections that are not served, being told so.
     refusals: JoinSet<()>,
 }
 
 impl Sessions {
-    fn start(&mut self, stream: TcpStream) {
-        let limit = self.shared.config.close_timeout;
-        if let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() {
-            self.tasks.spawn(session::run(stream, Arc::clone(&self.shared), permit));
-        } else if self.refusals.len() < MAX_REFUSALS {
-            self.refusals.spawn(async move { Answer::TooManyConnections.send(stream, false, limit).await });
+    fn start(&mut self, stream: TcpStream, peer: IpAddr) {
+        let place = self.shared.admission.admit(peer).and_then(|mut place| {
+            // Whose a proxy's connection is, its request says.
+            if !proxy::is_trusted(peer, &self.shared.config) {
+                place.belongs_to(peer)?;
+            }
+            Ok(place)
+        });
+        match place {
+            Ok(place) => drop(self.tasks.spawn(session::run(stream, Arc::clone(&self.shared), place))),
+            Err(answer) => self.refuse(stream, answer),
         }
-        // Beyond the refusals that may be under way at once the connection is dropped without a word.
     }
 
-    /// Waits until all have ended; false where some have not within `limit`.
-    async fn end(&mut self, limit: Duration) -> bool {
+    /// Without waiting for what it asks.
+    fn refuse(&mut self, stream: TcpStream, answer: Answer) {
+        counters::answered(&answer);
+        if self.refusals.len() < MAX_REFUSALS {
+            let limit = self.shared.config.close_timeout;
+            self.refusals.spawn(async move { answer.send(stream, false, limit).await });
+        } else {
+            counters::connection_dropped();
+        }
+    }
+
+    /// Waits until all have ended; false where some have not within `limit`. Who comes meanwhile is told that it is late.
+    async fn end(
+        &mut self,
+        accepted: &mut (impl Stream<Item = (TcpStream, SocketAddr)> + Unpin),
+        limit: Duration,
+    ) -> bool {
         let ended = async {
-            while let Some(ended) = self.tasks.join_next().await {
-                report(ended);
+            while !(self.tasks.is_empty() && self.refusals.is_empty()) {
+                tokio::select! {
+                    Some(ended) = self.tasks.join_next() => report(ended),
+                    Some(ended) = self.refusals.join_next() => report(ended),
+                    Some((stream, _)) = accepted.next() => self.refuse(stream, Answer::ShuttingDown),
+                }
             }
         };
         timeout(limit, ended).await.is_ok()
@@ -240,5 +270,5 @@ fn report(ended: Result<(), JoinError>) {
 /// Between two attempts to accept while the system refuses: short beside a client's patience, and next to no work.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Connections over the limit that are told so at the same time.
+/// Connections that are told at the same time why they are not served. More are dropped without a word.
 const MAX_REFUSALS: usize = 64;

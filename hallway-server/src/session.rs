@@ -3,19 +3,17 @@
 use std::sync::Arc;
 
 use hallway_core::{Hub, MemberSender};
-use tokio::{
-    net::TcpStream,
-    sync::{OwnedSemaphorePermit, watch},
-    time::timeout,
-};
+use tokio::{net::TcpStream, sync::watch, time::timeout};
 use tokio_tungstenite::WebSocketStream;
 use tracing::debug;
 
 use crate::{
+    admission::{Admission, Place},
     chat,
     config::Config,
     counters,
     fanout::{FanOut, Seat},
+    proxy,
     route::{JoinRequest, route},
     transport::{Answer, End, RequestHead, finish, upgrade},
     wire::Wire,
@@ -27,15 +25,16 @@ pub(crate) struct Shared {
     pub(crate) hub: Hub,
     pub(crate) config: Arc<Config>,
     pub(crate) fan_out: Arc<FanOut>,
+    pub(crate) admission: Arc<Admission>,
     /// Becomes true when the server shuts down.
     pub(crate) stopping: watch::Receiver<bool>,
 }
 
-/// Serves the connection. Returns when it is closed, and then gives its permit back.
-pub(crate) async fn run(stream: TcpStream, shared: Arc<Shared>, _permit: OwnedSemaphorePermit) {
+/// Serves the connection. Returns when it is closed, and then gives its place back.
+pub(crate) async fn run(stream: TcpStream, shared: Arc<Shared>, mut place: Box<Place>) {
     // What is done once is boxed: its state would otherwise be carried for as long as the connection lives.
     // The socket is dropped first where the task is: a member is out of the fan-out before it leaves the hub's room.
-    let Some((seated, mut socket)) = Box::pin(enter(stream, &shared)).await else { return };
+    let Some((seated, mut socket)) = Box::pin(enter(stream, &mut place, &shared)).await else { return };
     let end = match seated {
         Ok((sender, seat)) => {
             let end = chat::run(&mut socket, &sender, &seat, &shared).await;
@@ -58,6 +57,7 @@ type Socket = WebSocketStream<Wire>;
 /// otherwise, or broke.
 async fn enter(
     mut stream: TcpStream,
+    place: &mut Place,
     shared: &Shared,
 ) -> Option<(Result<(MemberSender, Seat), End>, Socket)> {
     let limit = shared.config.close_timeout;
@@ -65,12 +65,16 @@ async fn enter(
     // cannot be set is no reason to serve nobody.
     let _ = stream.set_nodelay(true);
 
-    let (request, early) = match read_request(&mut stream, &shared.config, shared.stopping.clone()).await {
+    let (request, early) = match read_request(&mut stream, place, shared).await {
         Ok(request) => request,
-        Err(refusal) => {
-            if let Some(Refusal { answer, head_only }) = refusal {
-                answer.send(stream, head_only, limit).await;
-            }
+        Err(Some(Refusal { answer, head_only })) => {
+            counters::answered(&answer);
+            debug!(client = %place.client(), answer = answer.name(), "request answered");
+            answer.send(stream, head_only, limit).await;
+            return None;
+        }
+        Err(None) => {
+            counters::handshake_abandoned();
             return None;
         }
     };
@@ -99,21 +103,32 @@ struct Refusal {
 /// Reads a request to join, and the bytes behind it; or says what to answer, if anything.
 async fn read_request(
     stream: &mut TcpStream,
-    config: &Config,
-    mut stopping: watch::Receiver<bool>,
+    place: &mut Place,
+    shared: &Shared,
 ) -> Result<(JoinRequest, Vec<u8>), Option<Refusal>> {
     let refuse = |answer| Some(Refusal { answer, head_only: false });
+    let config = &*shared.config;
+    let handshaking = shared.admission.begin_handshake();
+    let mut stopping = shared.stopping.clone();
     let read = tokio::select! {
         read = timeout(config.handshake_timeout, RequestHead::read(stream)) => read,
         // Whoever has not asked for anything yet is not waited for.
         _ = stopping.wait_for(|stopping| *stopping) => return Err(refuse(Answer::ShuttingDown)),
+        () = handshaking.given_up() => return Err(refuse(Answer::TooManyHandshakes)),
     };
+    drop(handshaking);
     let mut head = match read {
         Ok(Ok(head)) => head,
         Ok(Err(error)) => return Err(Answer::to_head_error(&error).and_then(refuse)),
         Err(_) => return Err(refuse(Answer::Timeout)),
     };
-    match route(&head, config) {
+    let peer = place.client();
+    let counted = if proxy::is_trusted(peer, config) {
+        place.belongs_to(proxy::client(&head, peer, config))
+    } else {
+        Ok(())
+    };
+    match counted.and_then(|()| route(&head, config)) {
         Ok(request) => Ok((request, head.take_rest())),
         Err(answer) => Err(Some(Refusal { answer, head_only: head.method() == "HEAD" })),
     }

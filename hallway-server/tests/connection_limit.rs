@@ -107,3 +107,59 @@ async fn a_crowd_that_is_refused_does_not_keep_the_next_from_a_place() {
     .await;
     assert_eq!(server.member_count("lobby").await, 1);
 }
+
+/// The status of the answer to a health check that says it was forwarded for this address.
+async fn forwarded(server: &Server, address: &str) -> String {
+    let request =
+        format!("GET /healthz HTTP/1.1\r\nHost: hallway.example\r\nX-Forwarded-For: {address}\r\n\r\n");
+    exchange(server.address, request).await.status
+}
+
+#[tokio::test]
+async fn one_address_has_so_many_connections_and_one_more_is_503() {
+    let server = Server::with(|_, server| server.max_per_ip = Some(2)).await;
+    let alice = Client::join(&server, "alice").await;
+    let _bob = Client::join(&server, "bob").await;
+    let reply = exchange(server.address, handshake("/chat?username=carol", "")).await;
+    assert_eq!(reply.status, "503 Service Unavailable");
+    assert!(reply.header("Retry-After").is_some() && reply.body.contains("this address"), "{}", reply.body);
+    assert_eq!(forwarded(&server, "192.0.2.1").await, "503 Service Unavailable", "anybody can write that");
+    drop(alice);
+    common::eventually("a place", async || exchange(server.address, HEALTH).await.status == "200 OK").await;
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_the_address_is_the_one_it_forwards_for() {
+    let server = Server::with(|_, server| {
+        server.max_per_ip = Some(1);
+        server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    let mut alice = Client::over(open(server.address).await);
+    alice.send(handshake("/chat?username=alice", "X-Forwarded-For: 203.0.113.9, 192.0.2.1\r\n")).await;
+    alice.upgraded().await;
+    assert_eq!(forwarded(&server, "192.0.2.1").await, "503 Service Unavailable");
+    assert_eq!(forwarded(&server, "203.0.113.9").await, "200 OK", "it is the client's to invent");
+    drop(alice);
+    common::eventually("a place", async || forwarded(&server, "192.0.2.1").await == "200 OK").await;
+}
+
+#[tokio::test]
+async fn of_too_many_that_ask_for_nothing_the_oldest_makes_place_with_503() {
+    let server = Server::with(|_, server| server.max_handshakes = 3).await;
+    let alice = Client::join(&server, "alice").await;
+    let mut idle = Vec::new();
+    for _ in 0..3 {
+        let mut stream = open(server.address).await;
+        stream.write_all(b"GET /chat HTTP/1.1\r\n").await.unwrap();
+        idle.push(stream);
+    }
+    // Who has asked for something does not count, and whoever asks is served.
+    for _ in 0..3 {
+        assert_eq!(exchange(server.address, HEALTH).await.status, "200 OK");
+    }
+    let reply = Reply::read(&mut idle[0]).await;
+    assert_eq!(reply.status, "503 Service Unavailable");
+    assert!(reply.header("Retry-After").is_some());
+    drop(alice);
+}

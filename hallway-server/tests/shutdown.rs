@@ -6,7 +6,7 @@ use common::{
     Client, Frame, PATIENCE, Reply, SECOND, Server, chat, close, count, handshake, in_time, joined, open,
 };
 use hallway_core::{RecvError, RoomName};
-use tokio::{io::AsyncWriteExt, net::TcpStream, time::Instant};
+use tokio::{io::AsyncWriteExt, time::Instant};
 
 /// A server whose every grace is longer than any test: who makes use of one fails it.
 async fn patient() -> Server {
@@ -100,18 +100,6 @@ async fn the_end_of_the_hub_is_the_end_of_the_server() {
 }
 
 #[tokio::test]
-async fn new_connections_are_refused_while_others_are_still_parting() {
-    let mut server = patient().await;
-    let mut alice = Client::join(&server, "alice").await;
-    server.shut_down();
-    alice.closed_with(1001).await;
-    let error = in_time(TcpStream::connect(server.address)).await.unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
-    drop(alice);
-    server.ended().await;
-}
-
-#[tokio::test]
 async fn a_handshake_that_is_not_finished_is_answered_with_503() {
     let mut server = patient().await;
     let mut waiting = Vec::new();
@@ -195,4 +183,21 @@ async fn where_the_hub_fails_every_client_is_closed_and_the_server_says_that_it_
     drop(alice);
     let error = in_time(server).await.unwrap().unwrap_err();
     assert_eq!(error, hallway_server::ServeError::HubFailed(hallway_core::HubFailed));
+}
+
+#[tokio::test]
+async fn who_comes_during_a_shutdown_is_told_so_with_503() {
+    let mut server = patient().await;
+    let alice = Client::join(&server, "alice").await;
+    server.shut_down();
+    let health = "GET /healthz HTTP/1.1\r\nHost: hallway.example\r\n\r\n";
+    for request in [health.to_owned(), handshake("/chat?username=bob", "")] {
+        common::eventually("503", async || {
+            let reply = common::exchange(server.address, &request).await;
+            reply.status == "503 Service Unavailable" && reply.header("Retry-After").is_some()
+        })
+        .await;
+    }
+    parts(alice).await;
+    server.ended().await;
 }

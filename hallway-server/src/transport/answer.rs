@@ -31,6 +31,10 @@ pub enum Answer {
     HeadTooLarge,
     /// 503: as many connections as there may be.
     TooManyConnections,
+    /// 503: as many connections as there may be from one address.
+    TooManyFromAddress,
+    /// 503: too many connections ask for nothing, and this one has been doing so the longest.
+    TooManyHandshakes,
     /// 503: the server is shutting down.
     ShuttingDown,
 }
@@ -46,6 +50,25 @@ impl Answer {
         }
     }
 
+    /// A name for it, for counters: one word, the same for ever.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Text(_) => "ok",
+            Self::BadRequest(_) => "bad_request",
+            Self::ForeignOrigin => "foreign_origin",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed(_) => "method_not_allowed",
+            Self::Timeout => "timeout",
+            Self::UpgradeRequired => "upgrade_required",
+            Self::HeadTooLarge => "head_too_large",
+            Self::TooManyConnections => "too_many_connections",
+            Self::TooManyFromAddress => "too_many_from_address",
+            Self::TooManyHandshakes => "too_many_handshakes",
+            Self::ShuttingDown => "shutting_down",
+        }
+    }
+
     /// The status line's code and phrase.
     fn status(&self) -> &'static str {
         match self {
@@ -57,7 +80,10 @@ impl Answer {
             Self::Timeout => "408 Request Timeout",
             Self::UpgradeRequired => "426 Upgrade Required",
             Self::HeadTooLarge => "431 Request Header Fields Too Large",
-            Self::TooManyConnections | Self::ShuttingDown => "503 Service Unavailable",
+            Self::TooManyConnections
+            | Self::TooManyFromAddress
+            | Self::TooManyHandshakes
+            | Self::ShuttingDown => "503 Service Unavailable",
         }
     }
 
@@ -67,7 +93,10 @@ impl Answer {
             Self::MethodNotAllowed(methods) => format!("Allow: {methods}\r\n"),
             // RFC 9110 section 15.5.22 wants the protocol, RFC 6455 section 4.4 the version.
             Self::UpgradeRequired => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n".to_owned(),
-            Self::TooManyConnections | Self::ShuttingDown => "Retry-After: 5\r\n".to_owned(),
+            Self::TooManyConnections
+            | Self::TooManyFromAddress
+            | Self::TooManyHandshakes
+            | Self::ShuttingDown => "Retry-After: 5\r\n".to_owned(),
             Self::Text(_)
             | Self::BadRequest(_)
             | Self::ForeignOrigin
@@ -89,6 +118,10 @@ impl Answer {
             Self::UpgradeRequired => "this is a WebSocket endpoint, of version 13".to_owned(),
             Self::HeadTooLarge => HeadError::TooLarge.to_string(),
             Self::TooManyConnections => "the server has as many connections as it may have".to_owned(),
+            Self::TooManyFromAddress => {
+                "there are as many connections from this address as there may be".to_owned()
+            }
+            Self::TooManyHandshakes => "too many connections ask for nothing".to_owned(),
             Self::ShuttingDown => "the server is shutting down".to_owned(),
         }
     }

@@ -145,7 +145,7 @@ impl RequestHead {
         std::mem::take(&mut self.rest)
     }
 
-    fn values<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h str> {
+    pub(crate) fn values<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h str> {
         (self.headers.iter())
             .filter(move |(other, _)| other.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
@@ -153,7 +153,12 @@ impl RequestHead {
 
     fn path_and_query(&self) -> (&str, &str) {
         let target = match self.target.split_once("://") {
-            Some(("http" | "https", rest)) => rest.find('/').map_or("/", |slash| &rest[slash..]),
+            // In any case (RFC 3986 section 3.1).
+            Some((scheme, rest))
+                if ["http", "https"].iter().any(|known| known.eq_ignore_ascii_case(scheme)) =>
+            {
+                rest.find('/').map_or("/", |slash| &rest[slash..])
+            }
             _ => &self.target,
         };
         target.split_once('?').unwrap_or((target, ""))
@@ -237,6 +242,7 @@ mod tests {
     async fn an_absolute_target_has_a_path_too() {
         let head = read(b"GET http://h:80/chat?a=b HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
         assert_eq!((head.path(), head.query()), ("/chat", "a=b"));
+        assert_eq!(read(b"GET HTTP://h/x HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap().path(), "/x");
         assert_eq!(read(b"GET http://h HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap().path(), "/");
         assert_eq!(read(b"GET /x://y HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap().path(), "/x://y");
     }
