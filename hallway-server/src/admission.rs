@@ -73,7 +73,6 @@ impl Admission {
     }
 
     /// How many connections there are.
-    #[cfg(test)]
     pub(crate) fn connections(&self) -> usize {
         self.taken().connections
     }

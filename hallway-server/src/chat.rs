@@ -14,7 +14,7 @@ use tokio::{
 use tokio_tungstenite::WebSocketStream;
 
 use crate::{
-    counters,
+    counters::{self, Traffic},
     dialect::{self, Request},
     fanout::{Seat, text_frame},
     rate::Rate,
@@ -51,10 +51,11 @@ async fn hear(
             Ok(Incoming::Text(frame)) => {
                 // A client above its rate is not silent: it is the server that does not read.
                 seat.hear();
-                match say(&frame, sender).await {
+                match say(&frame, sender, shared.fan_out.traffic()).await {
                     Ok(true) => seat.hurry(),
                     Ok(false) => {}
                     Err(reason) => {
+                        counters::message_refused();
                         seat.tell(&text_frame(&dialect::encode_notice(&format!("not sent: {reason}"))));
                     }
                 }
@@ -87,7 +88,7 @@ async fn hear(
 }
 
 /// Brings a frame to the room; says whether the room will hear of it. An error is what its sender is to be told.
-async fn say(frame: &str, sender: &MemberSender) -> Result<bool, String> {
+async fn say(frame: &str, sender: &MemberSender, traffic: &Traffic) -> Result<bool, String> {
     let message = match dialect::decode(frame) {
         Ok(Request::Chat(message)) => message,
         Ok(Request::Unknown) => return Ok(false),
@@ -105,7 +106,11 @@ async fn say(frame: &str, sender: &MemberSender) -> Result<bool, String> {
     match posted {
         // Nothing is taken in any more; what was said before is still told, and that ends the session.
         Err(PostError::Closed) => future::pending().await,
-        posted => posted.map(|()| true).map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+        Ok(()) => {
+            traffic.messages_received.increment(1);
+            Ok(true)
+        }
     }
 }
 

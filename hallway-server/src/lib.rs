@@ -15,8 +15,8 @@
 //! # }
 //! ```
 //!
-//! What happens is counted through the [`metrics`] facade, for whoever installs a recorder: sessions ended by reason, slow
-//! readers and what they missed, clients held to their rate. Their names begin with `hallway_`.
+//! What happens is counted through the [`metrics`] facade, for whoever installs a recorder before the server is made, and
+//! shown at `/metrics` by [`Server::show_metrics`]. All names begin with `hallway_`; `docs/metrics.md` has them.
 //!
 //! [`transport`] holds what is not about chat: the handshake, the limits of reading, and the end of a connection.
 
@@ -25,6 +25,7 @@ mod chat;
 mod config;
 mod counters;
 mod dialect;
+mod exposition;
 mod fanout;
 mod listener;
 mod origin;
@@ -37,6 +38,7 @@ pub mod transport;
 mod wire;
 
 pub use config::Config;
+pub use counters::describe_metrics;
 pub use ipnet::IpNet;
 pub use listener::{SEND_BUFFER_BYTES, ServeError, Server, serve};
 pub use origin::Origins;

@@ -24,6 +24,7 @@ use crate::{
     admission::Admission,
     config::Config,
     counters,
+    exposition::Exposition,
     fanout::FanOut,
     proxy,
     session::{self, Shared},
@@ -80,6 +81,7 @@ pub struct Server {
     hub: Hub,
     config: Arc<Config>,
     admission: Arc<Admission>,
+    exposition: Option<Exposition>,
 }
 
 impl Server {
@@ -87,7 +89,15 @@ impl Server {
     pub fn new(hub: Hub, config: Config) -> Result<Self, ConfigError> {
         config.validate()?;
         let admission = Arc::new(Admission::new(&config));
-        Ok(Self { hub, config: Arc::new(config), admission })
+        Ok(Self { hub, config: Arc::new(config), admission, exposition: None })
+    }
+
+    /// Shows at `/metrics` what `render` returns, which is called for each request, on the thread that serves it. Without
+    /// it that path is answered with 404.
+    #[must_use]
+    pub fn show_metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.exposition = Some(Exposition::new(render));
+        self
     }
 
     /// The hub that it serves.
@@ -123,7 +133,7 @@ impl Server {
         listener: TcpListener,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), HubFailed> {
-        let Self { hub, config, admission } = self;
+        let Self { hub, config, admission, exposition } = self;
         let fan_out = Arc::new(FanOut::new(hub.config().feed_bytes));
         let mut sweeps = pin!(async {
             let mut ticks = interval(config.sweep_interval());
@@ -139,6 +149,7 @@ impl Server {
                 config: Arc::clone(&config),
                 fan_out: Arc::clone(&fan_out),
                 admission,
+                exposition,
                 stopping,
             }),
             tasks: JoinSet::new(),
@@ -193,14 +204,24 @@ pub const SEND_BUFFER_BYTES: u32 = 64 << 10;
 
 /// Cancel safe.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    let mut is_waiting = false;
     loop {
         match listener.accept().await {
-            Ok(accepted) => return accepted,
+            Ok(accepted) => {
+                if is_waiting {
+                    info!("accepting connections again");
+                }
+                return accepted;
+            }
             // The client was gone before it was accepted: its affair.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 // Of this process or of the whole machine: asking again at once would ask for ever.
-                warn!(%error, "cannot accept connections, waiting");
+                counters::accept_failed();
+                if !is_waiting {
+                    warn!(%error, "cannot accept connections, waiting until it is possible again");
+                    is_waiting = true;
+                }
                 sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -217,6 +238,7 @@ struct Sessions {
 
 impl Sessions {
     fn start(&mut self, stream: TcpStream, peer: IpAddr) {
+        counters::connection_accepted();
         let place = self.shared.admission.admit(peer).and_then(|mut place| {
             // Whose a proxy's connection is, its request says.
             if !proxy::is_trusted(peer, &self.shared.config) {

@@ -16,10 +16,18 @@ pub(crate) struct JoinRequest {
     pub(crate) asked_name: String,
 }
 
+/// What is asked for that takes more than an answer.
+#[derive(Debug)]
+pub(crate) enum Route {
+    Join(JoinRequest),
+    Metrics,
+}
+
 /// Who may join what; everyone else gets an answer.
-pub(crate) fn route(head: &RequestHead, config: &Config) -> Result<JoinRequest, Answer> {
+pub(crate) fn route(head: &RequestHead, config: &Config) -> Result<Route, Answer> {
     match head.path() {
-        "/chat" => join_request(head, config),
+        "/chat" => join_request(head, config).map(Route::Join),
+        "/metrics" => readable(head).map(|()| Route::Metrics),
         "/" => {
             Err(page(head, "Hallway, a chat server. Connect a WebSocket to /chat?username=NAME&room=ROOM"))
         }
@@ -45,8 +53,12 @@ fn join_request(head: &RequestHead, config: &Config) -> Result<JoinRequest, Answ
 }
 
 fn page(head: &RequestHead, text: &'static str) -> Answer {
+    readable(head).map_or_else(|answer| answer, |()| Answer::Text(text))
+}
+
+fn readable(head: &RequestHead) -> Result<(), Answer> {
     match head.method() {
-        "GET" | "HEAD" => Answer::Text(text),
-        _ => Answer::MethodNotAllowed("GET, HEAD"),
+        "GET" | "HEAD" => Ok(()),
+        _ => Err(Answer::MethodNotAllowed("GET, HEAD")),
     }
 }

@@ -12,9 +12,10 @@ use crate::{
     chat,
     config::Config,
     counters,
+    exposition::Exposition,
     fanout::{FanOut, Seat},
     proxy,
-    route::{JoinRequest, route},
+    route::{JoinRequest, Route, route},
     transport::{Answer, End, RequestHead, finish, upgrade},
     wire::Wire,
 };
@@ -26,6 +27,7 @@ pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
     pub(crate) fan_out: Arc<FanOut>,
     pub(crate) admission: Arc<Admission>,
+    pub(crate) exposition: Option<Exposition>,
     /// Becomes true when the server shuts down.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -83,6 +85,7 @@ async fn enter(
     let wire = Wire::new(stream, early, max_message_bytes);
     let mut socket =
         timeout(limit, upgrade(wire, handshake, Vec::new(), max_message_bytes)).await.ok()?.ok()?;
+    counters::handshake_accepted();
     // Not before the client can be told what happens in the room: one that vanishes in its handshake was never in it.
     let seated = match shared.hub.join(&room, &asked_name).await {
         Ok(member) => {
@@ -128,8 +131,13 @@ async fn read_request(
     } else {
         Ok(())
     };
-    match counted.and_then(|()| route(&head, config)) {
-        Ok(request) => Ok((request, head.take_rest())),
-        Err(answer) => Err(Some(Refusal { answer, head_only: head.method() == "HEAD" })),
-    }
+    let answer = match counted.and_then(|()| route(&head, config)) {
+        Ok(Route::Join(request)) => return Ok((request, head.take_rest())),
+        Ok(Route::Metrics) => match &shared.exposition {
+            Some(exposition) => Answer::Metrics(exposition.page(&shared.hub, &shared.admission).await),
+            None => Answer::NotFound,
+        },
+        Err(answer) => answer,
+    };
+    Err(Some(Refusal { answer, head_only: head.method() == "HEAD" }))
 }

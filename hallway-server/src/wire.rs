@@ -88,6 +88,13 @@ impl Wire {
     fn follow(&mut self, bytes: &[u8]) -> usize {
         let seen = self.scan.follow(bytes);
         self.waiting += seen.complete;
+        if let State::Attached(attached) = &self.state {
+            let traffic = attached.traffic();
+            traffic.bytes_received.increment(bytes.len() as u64);
+            if seen.fragments > 0 {
+                traffic.fragments_received.increment(seen.fragments.into());
+            }
+        }
         seen.allowed
     }
 

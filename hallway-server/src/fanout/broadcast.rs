@@ -14,8 +14,9 @@ use super::{
     outlet::{Outlet, Written},
     pending::Pending,
     places::Places,
+    tally::Tally,
 };
-use crate::{dialect, transport::End};
+use crate::{counters::Traffic, dialect, transport::End};
 
 #[derive(Debug)]
 pub(super) struct Broadcast {
@@ -35,6 +36,7 @@ pub(super) struct Broadcast {
     /// The newest replay, where it is short, and its frames: for all who join before the next message.
     replay: Option<(Arc<[Arc<Chat>]>, Bytes)>,
     pub(super) has_ended: bool,
+    tally: Tally,
 }
 
 /// How far the members have been served.
@@ -52,7 +54,7 @@ pub(super) enum Served {
 
 impl Broadcast {
     /// Of what `feed` has before it; the log keeps `log_bytes` for members that are behind.
-    pub(super) fn new(feed: RoomFeed, log_bytes: usize) -> Self {
+    pub(super) fn new(feed: RoomFeed, log_bytes: usize, traffic: Arc<Traffic>) -> Self {
         Self {
             feed,
             events: Vec::new(),
@@ -65,6 +67,7 @@ impl Broadcast {
             speakers: Vec::new(),
             replay: None,
             has_ended: false,
+            tally: Tally::new(traffic),
         }
     }
 
@@ -105,7 +108,13 @@ impl Broadcast {
     }
 
     /// Writes to up to `writes` more members what they have not got.
-    pub(super) fn pass(&mut self, mut writes: usize) -> Served {
+    pub(super) fn pass(&mut self, writes: usize) -> Served {
+        let served = self.serve(writes);
+        self.tally.report();
+        served
+    }
+
+    fn serve(&mut self, mut writes: usize) -> Served {
         // Where members are behind by as much as is kept for them, the feed keeps the rest.
         if !self.log.is_over_bound() {
             self.take_in();
@@ -125,6 +134,7 @@ impl Broadcast {
         if !self.members.is_round_over() {
             return Served::InPart;
         }
+        self.tally.pass_ended(self.begun);
         // All had their chance: who has not taken it is slow.
         self.log.trim();
         if self.log.end() > self.begun_at || !self.encoder.is_empty() {
@@ -144,6 +154,7 @@ impl Broadcast {
                     for event in self.events.drain(..) {
                         if matches!(event, Event::Chat(_)) {
                             self.is_urgent = true;
+                            self.tally.pass_messages += 1;
                             // Of no use to anybody who joins from now on.
                             self.replay = None;
                         }
@@ -178,6 +189,7 @@ impl Broadcast {
     ) -> Written {
         let Some(outlet) = self.members.get_mut(place) else { return Written::Broken };
         let written = write(outlet, &mut self.log);
+        self.tally.sent(mem::take(&mut outlet.sent));
         if written == Written::All && self.has_ended {
             outlet.link.end(End::ShuttingDown);
         }
@@ -192,7 +204,11 @@ impl Broadcast {
         mut look: impl FnMut(&mut Outlet, &mut Log<Batch>),
     ) -> Option<usize> {
         let (piece, more) = self.members.piece(place, count);
-        piece.for_each(|outlet| look(outlet, &mut self.log));
+        piece.for_each(|outlet| {
+            look(outlet, &mut self.log);
+            self.tally.sent(mem::take(&mut outlet.sent));
+        });
+        self.tally.report();
         more
     }
 

@@ -17,6 +17,7 @@ mod outlet;
 mod pending;
 mod places;
 mod room;
+mod tally;
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -35,7 +36,7 @@ use link::{Link, Ticks};
 use outlet::Written;
 use room::{LongPasses, Place, Room};
 
-use crate::{config::Config, transport::End};
+use crate::{config::Config, counters::Traffic, transport::End};
 
 /// The rooms of one server that have members on its sockets.
 #[derive(Debug)]
@@ -44,6 +45,7 @@ pub(crate) struct FanOut {
     log_bytes: usize,
     ticks: Arc<Ticks>,
     long_passes: LongPasses,
+    traffic: Arc<Traffic>,
 }
 
 #[derive(Debug)]
@@ -82,7 +84,17 @@ impl FanOut {
     /// A fan-out whose logs keep at most `log_bytes` for the slow members of a room.
     pub(crate) fn new(log_bytes: usize) -> Self {
         let ticks = Arc::new(Ticks::starting(Instant::now()));
-        Self { rooms: Mutex::default(), log_bytes, ticks, long_passes: LongPasses::default() }
+        Self {
+            rooms: Mutex::default(),
+            log_bytes,
+            ticks,
+            long_passes: LongPasses::default(),
+            traffic: Arc::new(Traffic::new()),
+        }
+    }
+
+    pub(crate) fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// Takes over a member's connection: writes to it from the member's replay on.
@@ -104,7 +116,12 @@ impl FanOut {
             }
             Entry::Vacant(vacant) => {
                 let watch = feed.watch();
-                let room = Arc::new(Room::new(feed, self.log_bytes, Arc::clone(&self.long_passes)));
+                let room = Arc::new(Room::new(
+                    feed,
+                    self.log_bytes,
+                    Arc::clone(&self.long_passes),
+                    Arc::clone(&self.traffic),
+                ));
                 let place = room.attach(stream, Arc::clone(&link), replay, None);
                 // Not before there is somebody to be served: what it took in would be nobody's.
                 let task = tokio::spawn(Arc::clone(&room).run(watch)).abort_handle();
@@ -174,6 +191,10 @@ const PING: [u8; 2] = [0x89, 0];
 impl Attached {
     pub(crate) fn seat(&self) -> &Seat {
         &self.seat
+    }
+
+    pub(crate) fn traffic(&self) -> &Traffic {
+        &self.fan_out.traffic
     }
 
     /// Gives the connection back.

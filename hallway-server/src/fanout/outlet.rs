@@ -14,7 +14,8 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{Detached, batch::Batch, link::Link, pending::Pending};
+use super::{Detached, batch::Batch, link::Link, pending::Pending, tally::Sent};
+use crate::counters;
 
 /// A connection that the fan-out writes to, and what is still to be written.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(super) struct Outlet {
     is_blocked: bool,
     /// Pings sent in its present silence.
     pub(super) pings: u32,
+    /// What was written since it was last looked at.
+    pub(super) sent: Sent,
 }
 
 /// What became of an attempt to bring a member up to date.
@@ -41,7 +44,7 @@ pub(super) enum Written {
 
 impl Outlet {
     pub(super) fn new(stream: TcpStream, link: Arc<Link>, pending: Pending) -> Self {
-        Self { stream, link, pending, is_blocked: false, pings: 0 }
+        Self { stream, link, pending, is_blocked: false, pings: 0, sent: Sent::default() }
     }
 
     pub(super) fn is_blocked(&self) -> bool {
@@ -73,7 +76,7 @@ impl Outlet {
         let sent = self.write_once(log);
         self.is_blocked = true;
         if let Ok(sent) = sent {
-            self.pending.advance(log, sent);
+            self.advance(log, sent);
             self.link.took();
         }
         sent.is_ok()
@@ -101,7 +104,7 @@ impl Outlet {
             self.pending.catch_up(log);
             match self.write_once(log) {
                 Ok(0) => break Written::All,
-                Ok(sent) => self.pending.advance(log, sent),
+                Ok(sent) => self.advance(log, sent),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Written::Blocked,
                 Err(_) => break Written::Broken,
             }
@@ -112,9 +115,17 @@ impl Outlet {
             self.link.took();
         }
         if self.is_blocked && !was_blocked {
+            if written == Written::Blocked {
+                counters::reader_blocked();
+            }
             self.link.call();
         }
         written
+    }
+
+    fn advance(&mut self, log: &mut Log<Batch>, bytes: usize) {
+        self.sent.bytes += bytes;
+        self.sent.messages += self.pending.advance(log, bytes);
     }
 
     /// How many bytes the socket took, 0 where there is nothing for it.

@@ -4,7 +4,7 @@ use std::{mem, sync::Arc};
 
 use hallway_core::{
     Chat, Event,
-    log::{Cursor, Log},
+    log::{Cursor, Item, Log},
 };
 use tokio_tungstenite::tungstenite::Bytes;
 
@@ -93,20 +93,22 @@ impl Pending {
     }
 
     /// Moves past what was sent. Where that ended within a batch, the rest of it is kept here, whatever the log does.
-    pub(super) fn advance(&mut self, log: &mut Log<Batch>, mut sent: usize) {
+    /// Returns how many messages of the log were among it, one that was begun with its batch.
+    pub(super) fn advance(&mut self, log: &mut Log<Batch>, mut sent: usize) -> u64 {
         if let Some(backlog) = &mut self.backlog {
             backlog.advance(&mut sent);
             if backlog.is_empty() {
                 self.backlog = None;
             }
         }
-        let mut batches = 0;
+        let (mut batches, mut messages) = (0, 0);
         let mut begun = None;
         for batch in log.unread(&self.cursor) {
             if sent == 0 {
                 break;
             }
             batches += 1;
+            messages += batch.messages();
             if sent < batch.frames.len() {
                 begun = Some(batch.frames.clone());
                 break;
@@ -118,6 +120,7 @@ impl Pending {
             let backlog = self.backlog.insert(Backlog::owing(frames));
             backlog.advance(&mut sent);
         }
+        messages
     }
 
     /// Takes it apart: the cursor, to be given back to the log, and the end of a frame that was begun.

@@ -15,6 +15,8 @@ use super::{close::drain, head::HeadError};
 pub enum Answer {
     /// 200 with this text.
     Text(&'static str),
+    /// 200 with metrics, in Prometheus' text format.
+    Metrics(String),
     /// 400, with what is wrong.
     BadRequest(String),
     /// 403: a page from elsewhere.
@@ -40,6 +42,23 @@ pub enum Answer {
 }
 
 impl Answer {
+    /// All that [`name`](Self::name) may be.
+    pub(crate) const NAMES: &[&str] = &[
+        "ok",
+        "metrics",
+        "bad_request",
+        "foreign_origin",
+        "not_found",
+        "method_not_allowed",
+        "timeout",
+        "upgrade_required",
+        "head_too_large",
+        "too_many_connections",
+        "too_many_from_address",
+        "too_many_handshakes",
+        "shutting_down",
+    ];
+
     /// What a failed head is answered with; nothing where nobody is there to read it.
     #[must_use]
     pub fn to_head_error(error: &HeadError) -> Option<Self> {
@@ -55,6 +74,7 @@ impl Answer {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Text(_) => "ok",
+            Self::Metrics(_) => "metrics",
             Self::BadRequest(_) => "bad_request",
             Self::ForeignOrigin => "foreign_origin",
             Self::NotFound => "not_found",
@@ -72,7 +92,7 @@ impl Answer {
     /// The status line's code and phrase.
     fn status(&self) -> &'static str {
         match self {
-            Self::Text(_) => "200 OK",
+            Self::Text(_) | Self::Metrics(_) => "200 OK",
             Self::BadRequest(_) => "400 Bad Request",
             Self::ForeignOrigin => "403 Forbidden",
             Self::NotFound => "404 Not Found",
@@ -98,6 +118,7 @@ impl Answer {
             | Self::TooManyHandshakes
             | Self::ShuttingDown => "Retry-After: 5\r\n".to_owned(),
             Self::Text(_)
+            | Self::Metrics(_)
             | Self::BadRequest(_)
             | Self::ForeignOrigin
             | Self::NotFound
@@ -110,7 +131,7 @@ impl Answer {
     fn text(&self) -> String {
         match self {
             Self::Text(text) => (*text).to_owned(),
-            Self::BadRequest(reason) => reason.clone(),
+            Self::BadRequest(text) | Self::Metrics(text) => text.clone(),
             Self::ForeignOrigin => "pages from this origin may not connect".to_owned(),
             Self::NotFound => "there is nothing here".to_owned(),
             Self::MethodNotAllowed(methods) => format!("allowed here: {methods}"),
@@ -131,8 +152,10 @@ impl Answer {
         let (status, headers, text) = (self.status(), self.headers(), self.text());
         let connection = if headers.contains("Upgrade:") { "Upgrade, close" } else { "close" };
         let length = text.len() + 1;
+        // The text format's own version, whatever else the media type says.
+        let version = if matches!(self, Self::Metrics(_)) { " version=0.0.4;" } else { "" };
         let mut bytes = format!(
-            "HTTP/1.1 {status}\r\nConnection: {connection}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+            "HTTP/1.1 {status}\r\nConnection: {connection}\r\nContent-Type: text/plain;{version} charset=utf-8\r\n\
              Content-Length: {length}\r\n{headers}\r\n"
         );
         if !head_only {
@@ -168,6 +191,26 @@ mod tests {
         assert!(head.starts_with("HTTP/1.1 404 Not Found\r\n"));
         assert!(head.contains("\r\nConnection: close\r\n"));
         assert!(head.ends_with(&format!("\r\nContent-Length: {}", body.len())));
+    }
+
+    #[test]
+    fn every_name_is_in_the_list_of_names() {
+        let answers = [
+            Answer::Text(""),
+            Answer::Metrics(String::new()),
+            Answer::BadRequest(String::new()),
+            Answer::ForeignOrigin,
+            Answer::NotFound,
+            Answer::MethodNotAllowed(""),
+            Answer::Timeout,
+            Answer::UpgradeRequired,
+            Answer::HeadTooLarge,
+            Answer::TooManyConnections,
+            Answer::TooManyFromAddress,
+            Answer::TooManyHandshakes,
+            Answer::ShuttingDown,
+        ];
+        assert_eq!(answers.each_ref().map(Answer::name), Answer::NAMES);
     }
 
     #[test]

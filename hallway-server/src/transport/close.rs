@@ -56,6 +56,31 @@ pub enum End {
 }
 
 impl End {
+    /// All that [`name`](Self::name) may be.
+    pub(crate) const NAMES: &[&str] = &[
+        "client_closed",
+        "vanished",
+        "protocol_violation",
+        "binary",
+        "not_utf8",
+        "too_large",
+        "stalled",
+        "silent",
+        "room_full",
+        "too_many_rooms",
+        "shutting_down",
+        "internal",
+    ];
+
+    /// All that [`code`](Self::code) may be.
+    pub(crate) const CODES: &[&str] = &["1001", "1002", "1003", "1007", "1009", "1011", "1013"];
+
+    /// The close code that it is told to the client with, where it is.
+    pub(crate) fn code(&self) -> Option<&'static str> {
+        let code = u16::from(self.close_frame()?.code).to_string();
+        Self::CODES.iter().find(|known| **known == code).copied()
+    }
+
     /// A name for it, for counters: one word, the same for ever.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -175,3 +200,32 @@ pub(super) async fn drain(stream: &mut (impl AsyncRead + Unpin), limit: Duration
 
 /// Read after the end, so that nobody can keep the server reading for long.
 const DRAINED_BYTES: u64 = 256 << 10;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_name_and_every_code_is_in_its_list() {
+        let ends = [
+            End::ClientClosed,
+            End::Vanished,
+            End::ProtocolViolation,
+            End::Binary,
+            End::NotUtf8,
+            End::TooLarge,
+            End::Stalled,
+            End::Silent,
+            End::NotLetIn(JoinError::RoomFull { max: 1 }),
+            End::NotLetIn(JoinError::TooManyRooms { max: 1 }),
+            End::ShuttingDown,
+            End::Internal,
+        ];
+        assert_eq!(ends.each_ref().map(End::name), End::NAMES);
+        let codes: BTreeSet<_> = ends.iter().filter_map(End::code).collect();
+        assert_eq!(codes, End::CODES.iter().copied().collect());
+        assert!(ends.iter().all(|end| end.code().is_some() == end.close_frame().is_some()));
+    }
+}
