@@ -1,0 +1,400 @@
+//! The settings: from the command line, the environment and a file, in this order of precedence.
+
+use std::{
+    env,
+    fmt::Write,
+    net::{IpAddr, SocketAddr},
+    num::NonZero,
+    path::PathBuf,
+    thread,
+    time::Duration,
+};
+
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
+use hallway_core::ConfigError;
+use hallway_server::{IpNet, Origins};
+use tracing_subscriber::EnvFilter;
+
+use super::{USAGE, file, logging::Format};
+
+/// A chat server: rooms over WebSockets, with the last messages replayed to who joins
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 110, after_help = AFTER_HELP, disable_help_subcommand = true)]
+pub(super) struct Args {
+    /// What to do; without one it serves
+    #[command(subcommand)]
+    command: Option<Asked>,
+
+    /// A TOML file with settings, each named as the option is; what is given here or in the environment wins over it
+    #[arg(long, value_name = "FILE", env = "HALLWAY_CONFIG")]
+    config: Option<PathBuf>,
+
+    /// Address and port to listen on
+    #[arg(long, value_name = "ADDR", env = "HALLWAY_LISTEN", default_value = "127.0.0.1:8080", value_parser = address)]
+    listen: SocketAddr,
+
+    /// Port to listen on, in place of that of --listen
+    #[arg(long, value_name = "PORT", env = "PORT", value_parser = port, allow_negative_numbers = true)]
+    port: Option<u16>,
+
+    /// Threads that serve connections; by default as many as there are processors
+    #[arg(long, value_name = "THREADS", env = "HALLWAY_THREADS", value_parser = whole, allow_negative_numbers = true)]
+    threads: Option<usize>,
+
+    /// Chat messages a room keeps and replays to a joiner
+    #[arg(long, value_name = "MESSAGES", env = "HALLWAY_HISTORY", help_heading = ROOMS, default_value_t = Core::default().history, value_parser = whole, allow_negative_numbers = true)]
+    history: usize,
+
+    /// Rooms at the same time
+    #[arg(long, value_name = "ROOMS", env = "HALLWAY_MAX_ROOMS", help_heading = ROOMS, default_value_t = Core::default().max_rooms, value_parser = whole, allow_negative_numbers = true)]
+    max_rooms: usize,
+
+    /// Members of one room at the same time
+    #[arg(long, value_name = "MEMBERS", env = "HALLWAY_MAX_MEMBERS_PER_ROOM", help_heading = ROOMS, default_value_t = Core::default().max_members_per_room, value_parser = whole, allow_negative_numbers = true)]
+    max_members_per_room: usize,
+
+    /// Bytes of one message, all its frames together; a client that announces a longer one is closed with code 1009
+    #[arg(long, value_name = "BYTES", env = "HALLWAY_MAX_MESSAGE_BYTES", help_heading = ROOMS, default_value_t = Core::default().max_message_bytes, value_parser = whole, allow_negative_numbers = true)]
+    max_message_bytes: usize,
+
+    /// Messages a second that a connection may send; beyond it the server reads no further until it is within again
+    #[arg(long, value_name = "MESSAGES", env = "HALLWAY_RATE", help_heading = CONNECTIONS, default_value_t = Server::default().rate, value_parser = whole32, allow_negative_numbers = true)]
+    rate: u32,
+
+    /// Messages that a connection may send at once after a pause
+    #[arg(long, value_name = "MESSAGES", env = "HALLWAY_BURST", help_heading = CONNECTIONS, default_value_t = Server::default().burst, value_parser = whole32, allow_negative_numbers = true)]
+    burst: u32,
+
+    /// Connections at the same time; one more is answered with HTTP 503. By default as many as the limit of open files
+    /// allows, which is raised as far as it can be
+    #[arg(long, value_name = "CONNECTIONS", env = "HALLWAY_MAX_CONNECTIONS", help_heading = CONNECTIONS, value_parser = whole, allow_negative_numbers = true)]
+    max_connections: Option<usize>,
+
+    /// Connections from one address at the same time, of IPv6 from one network of 64 bits; one more is answered with HTTP
+    /// 503. By default there is no limit, because behind a proxy all have one address: see --trusted-proxy
+    #[arg(long, value_name = "CONNECTIONS", env = "HALLWAY_MAX_PER_IP", help_heading = CONNECTIONS, value_parser = whole, allow_negative_numbers = true)]
+    max_per_ip: Option<usize>,
+
+    /// Connections at the same time that have not sent their request; one more, and the one that has been trying the
+    /// longest is answered with HTTP 503
+    #[arg(long, value_name = "CONNECTIONS", env = "HALLWAY_MAX_HANDSHAKES", help_heading = CONNECTIONS, default_value_t = Server::default().max_handshakes, value_parser = whole, allow_negative_numbers = true)]
+    max_handshakes: usize,
+
+    /// Let in pages of this origin, such as `https://chat.example.org`, or `any`; may be repeated, and has commas between
+    /// several in the environment. By default those of the server's own host and port; programs that are no browsers are
+    /// let in always
+    #[arg(long, value_name = "ORIGIN", env = "HALLWAY_ALLOW_ORIGIN", help_heading = CONNECTIONS, value_delimiter = ',', value_parser = origin)]
+    allow_origin: Vec<String>,
+
+    /// Believe the X-Forwarded-For of a proxy in this network, such as `10.0.0.0/8`; may be repeated, and has commas
+    /// between several in the environment. By default of none, and the header is ignored
+    #[arg(long, value_name = "CIDR", env = "HALLWAY_TRUSTED_PROXY", help_heading = CONNECTIONS, value_delimiter = ',', value_parser = network)]
+    trusted_proxy: Vec<IpNet>,
+
+    /// From accepting a connection to the end of its request's head, in seconds; then it is answered with HTTP 408
+    #[arg(long, value_name = "SECONDS", env = "HALLWAY_HANDSHAKE_TIMEOUT", help_heading = TIMEOUTS, default_value = "10", value_parser = seconds, allow_negative_numbers = true)]
+    handshake_timeout: Duration,
+
+    /// Silence of a client after which it is pinged, and pinged again, in seconds
+    #[arg(long, value_name = "SECONDS", env = "HALLWAY_PING_AFTER", help_heading = TIMEOUTS, default_value = "25", value_parser = seconds, allow_negative_numbers = true)]
+    ping_after: Duration,
+
+    /// Silence of a client after which it is closed with code 1013 although it was pinged, in seconds
+    #[arg(long, value_name = "SECONDS", env = "HALLWAY_SILENCE_TIMEOUT", help_heading = TIMEOUTS, default_value = "60", value_parser = seconds, allow_negative_numbers = true)]
+    silence_timeout: Duration,
+
+    /// Time in which a client takes no byte of what there is for it, after which it is closed with code 1013, in seconds
+    #[arg(long, value_name = "SECONDS", env = "HALLWAY_STALL_TIMEOUT", help_heading = TIMEOUTS, default_value = "30", value_parser = seconds, allow_negative_numbers = true)]
+    stall_timeout: Duration,
+
+    /// What a client has for taking what was said before a shutdown, in seconds
+    #[arg(long, value_name = "SECONDS", env = "HALLWAY_SHUTDOWN_GRACE", help_heading = TIMEOUTS, default_value = "2", value_parser = seconds, allow_negative_numbers = true)]
+    shutdown_grace: Duration,
+
+    /// How a line of the log is written, to stderr
+    #[arg(long, value_name = "FORMAT", env = "HALLWAY_LOG", help_heading = LOG, value_enum, default_value_t = Format::Human)]
+    log: Format,
+
+    /// What is logged: a level (error, warn, info, debug, trace), or a filter such as `warn,hallway_server=debug`, which
+    /// also has a line for every connection
+    #[arg(long, value_name = "FILTER", env = "RUST_LOG", help_heading = LOG, default_value = "info", value_parser = log_filter)]
+    log_level: String,
+}
+
+#[derive(Clone, Copy, Debug, Subcommand)]
+enum Asked {
+    /// Say whether the settings are valid, and what they are
+    Check,
+    /// Ask the server that listens on --listen whether it serves; exit code 0 if it does
+    Health,
+}
+
+const ROOMS: &str = "Rooms";
+const CONNECTIONS: &str = "Connections";
+const TIMEOUTS: &str = "Time-outs";
+const LOG: &str = "Log";
+
+const AFTER_HELP: &str = "Clients connect to ws://ADDR/chat?username=NAME&room=ROOM; both parts are optional.
+History is in memory and ends with the server. GET /healthz answers while it serves, GET /metrics shows what it counts.
+Of a setting given in several ways the command line wins over the environment, and that over the file.
+SIGTERM or SIGINT shuts down, which takes at most 4 s by default; a second one ends at once.";
+
+/// More than any machine has use for.
+const MAX_THREADS: usize = 1024;
+
+type Core = hallway_core::Config;
+type Server = hallway_server::Config;
+
+/// What the process is to do.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) command: Command,
+    pub(super) address: SocketAddr,
+    pub(super) threads: usize,
+    pub(super) hub: Core,
+    pub(super) server: Server,
+    /// Nothing where it is the system's to say.
+    pub(super) max_connections: Option<usize>,
+    pub(super) log: Format,
+    pub(super) log_filter: EnvFilter,
+    /// What they all are, as a file would have them.
+    pub(super) effective: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Command {
+    Serve,
+    Check,
+    Health,
+}
+
+impl Settings {
+    /// Reads the settings. Where they are not to be served, it has printed help, or in one line what is wrong, and says
+    /// with which code to exit.
+    pub(super) fn read() -> Result<Self, u8> {
+        let command = Args::command().mut_args(|arg| arg.global(true));
+        known_variables(&command).map_err(|error| say(&error))?;
+        let given = parse(command.clone())?;
+        let (command, in_file) = match given.get_one::<PathBuf>("config") {
+            Some(path) => file::as_defaults(path, command).map_err(|error| say(&error))?,
+            None => (command, Vec::new()),
+        };
+        let matches = parse(command.clone())?;
+        let args = Args::from_arg_matches(&matches).map_err(|error| say(&error.to_string()))?;
+        let (hub, server) = args.limits().map_err(|error| match error {
+            ConfigError::OutOfRange { option, unit, value, min, max } => {
+                let name = name_of(option, &command, &matches);
+                say(&format!("{name} is {value} {unit}, allowed are {min} to {max}"))
+            }
+            other => say(&other.to_string()),
+        })?;
+        Ok(Self {
+            command: match args.command {
+                None => Command::Serve,
+                Some(Asked::Check) => Command::Check,
+                Some(Asked::Health) => Command::Health,
+            },
+            address: args.address(),
+            threads: args.threads(),
+            hub,
+            server,
+            max_connections: args.max_connections,
+            log: args.log,
+            log_filter: EnvFilter::try_new(&args.log_level).map_err(|error| say(&error.to_string()))?,
+            effective: effective(&in_file, &matches),
+        })
+    }
+}
+
+/// The exit code behind it.
+fn say(error: &str) -> u8 {
+    eprintln!("error: {error}");
+    USAGE
+}
+
+fn parse(command: clap::Command) -> Result<ArgMatches, u8> {
+    let variables: Vec<_> = variables(&command).collect();
+    command.try_get_matches().map_err(|error| {
+        if !error.use_stderr() {
+            // There is nowhere to say that help cannot be printed.
+            let _ = error.print();
+            return 0;
+        }
+        let text = error.to_string();
+        // What follows the first line is advice.
+        let line = text.lines().next().unwrap_or_default();
+        let line = line.strip_prefix("error: ").unwrap_or(line);
+        let is_given = |option: &str| env::args().any(|argument| argument.split('=').next() == Some(option));
+        let variable = variables.iter().find(|(option, variable)| {
+            line.contains(&format!("'{option} ")) && !is_given(option) && env::var_os(variable).is_some()
+        });
+        match variable {
+            Some((_, variable)) => say(&format!("{line} (in the environment: {variable})")),
+            None => say(line),
+        }
+    })
+}
+
+/// The options that have a variable in the environment, and that.
+fn variables(command: &clap::Command) -> impl Iterator<Item = (String, String)> {
+    command.get_arguments().filter_map(|arg| {
+        let variable = arg.get_env()?.to_str()?;
+        Some((format!("--{}", arg.get_long()?), variable.to_owned()))
+    })
+}
+
+/// A setting that is misspelt is not to be silently without effect.
+fn known_variables(command: &clap::Command) -> Result<(), String> {
+    let known: Vec<_> = variables(command).map(|(_, variable)| variable).collect();
+    let unknown = env::vars_os()
+        .filter_map(|(variable, _)| variable.into_string().ok())
+        .find(|variable| variable.starts_with("HALLWAY_") && !known.contains(variable));
+    match unknown {
+        Some(variable) => {
+            Err(format!("there is no setting {variable}, which is in the environment; see --help"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Where a setting was given.
+fn name_of(id: &str, command: &clap::Command, matches: &ArgMatches) -> String {
+    let option = id.replace('_', "-");
+    let arg = command.get_arguments().find(|arg| arg.get_id() == id);
+    match (matches.try_contains_id(id).is_ok().then(|| matches.value_source(id)).flatten(), arg) {
+        (Some(ValueSource::EnvVariable), Some(arg)) => {
+            arg.get_env().and_then(|variable| variable.to_str()).unwrap_or(&option).to_owned()
+        }
+        (Some(ValueSource::DefaultValue), _) => option,
+        _ => format!("--{option}"),
+    }
+}
+
+/// All settings and where each comes from, as a file would have them.
+fn effective(in_file: &[String], matches: &ArgMatches) -> String {
+    let mut text = String::new();
+    // In the order of --help: a file changes that of the command's own.
+    for arg in Args::command().get_arguments() {
+        let (id, Some(name)) = (arg.get_id().as_str(), arg.get_long()) else { continue };
+        if matches!(id, "help" | "version" | "config") {
+            continue;
+        }
+        let values: Vec<_> =
+            matches.get_raw(id).into_iter().flatten().map(|value| value.to_string_lossy()).collect();
+        let source = match matches.value_source(id) {
+            Some(ValueSource::CommandLine) => "command line",
+            Some(ValueSource::EnvVariable) => "environment",
+            Some(_) if in_file.iter().any(|key| key == name) => "file",
+            Some(_) | None => "default",
+        };
+        // Writing to a text cannot fail.
+        let _ = match file::toml(arg, &values) {
+            Some(value) => writeln!(text, "{name} = {value} # {source}"),
+            None => writeln!(text, "# {name} is not set"),
+        };
+    }
+    text
+}
+
+impl Args {
+    fn address(&self) -> SocketAddr {
+        let mut address = self.listen;
+        address.set_port(self.port.unwrap_or(address.port()));
+        address
+    }
+
+    fn threads(&self) -> usize {
+        self.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get))
+    }
+
+    /// The hub's limits and the server's, checked.
+    fn limits(&self) -> Result<(Core, Server), ConfigError> {
+        let mut core = Core::default();
+        core.history = self.history;
+        core.max_rooms = self.max_rooms;
+        core.max_members_per_room = self.max_members_per_room;
+        core.max_message_bytes = self.max_message_bytes;
+        // Room for some of the largest messages, where these are larger than by default.
+        core.feed_bytes = core.feed_bytes.max(self.max_message_bytes.saturating_mul(16)).min(1 << 30);
+        core.mailbox_bytes = core.mailbox_bytes.max(self.max_message_bytes.saturating_mul(4)).min(1 << 30);
+        core.validate()?;
+        ConfigError::check("threads", "threads", self.threads(), 1..=MAX_THREADS)?;
+
+        let mut server = Server::default();
+        server.max_connections = self.max_connections.unwrap_or(server.max_connections);
+        server.max_per_ip = self.max_per_ip;
+        server.max_handshakes = self.max_handshakes;
+        server.trusted_proxies.clone_from(&self.trusted_proxy);
+        server.rate = self.rate;
+        server.burst = self.burst;
+        server.origins = self.origins();
+        server.handshake_timeout = self.handshake_timeout;
+        server.ping_after = self.ping_after;
+        server.silence_timeout = self.silence_timeout;
+        server.stall_timeout = self.stall_timeout;
+        server.shutdown_grace = self.shutdown_grace;
+        server.validate()?;
+        Ok((core, server))
+    }
+
+    fn origins(&self) -> Origins {
+        if self.allow_origin.is_empty() {
+            Origins::SameHost
+        } else if self.allow_origin.iter().any(|origin| origin == "any") {
+            Origins::Any
+        } else {
+            Origins::Only(self.allow_origin.clone())
+        }
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, &'static str> {
+    text.parse().map_err(|_| "allowed is an IP address and a port, such as 127.0.0.1:8080 or [::]:8080")
+}
+
+fn port(text: &str) -> Result<u16, &'static str> {
+    text.parse().map_err(|_| "allowed is a port from 0 to 65535")
+}
+
+fn whole(text: &str) -> Result<usize, &'static str> {
+    text.parse().map_err(|_| "allowed is a whole number")
+}
+
+fn whole32(text: &str) -> Result<u32, &'static str> {
+    text.parse().map_err(|_| "allowed is a whole number of at most 4294967295")
+}
+
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    const ALLOWED: &str = "allowed is a number of seconds from 0.001 to 86400";
+    let seconds: f64 = text.parse().map_err(|_| ALLOWED)?;
+    if (0.001..=86_400.0).contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err(ALLOWED) }
+}
+
+fn network(text: &str) -> Result<IpNet, &'static str> {
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| "allowed is an IP address, or a network such as 10.0.0.0/8 or fd00::/8")
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    let is_level = text.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
+    // A single word that is no level would be taken for a part of the program, and nothing be logged.
+    if !is_level && !text.contains(['=', ',', '[', ':', '_']) {
+        return Err("allowed is a level (error, warn, info, debug, trace) or a filter such as \
+                    warn,hallway_server=debug"
+            .to_owned());
+    }
+    EnvFilter::try_new(text)
+        .map(|_| text.to_owned())
+        .map_err(|error| format!("allowed is a level or a filter such as warn,hallway_server=debug: {error}"))
+}
+
+fn origin(text: &str) -> Result<String, &'static str> {
+    match text.split_once("://") {
+        Some((scheme, host)) if !scheme.is_empty() && !host.is_empty() && !host.contains('/') => {
+            Ok(text.to_owned())
+        }
+        None if text == "any" => Ok(text.to_owned()),
+        _ => Err("allowed is a scheme and a host, such as https://chat.example.org, or the word any"),
+    }
+}
