@@ -18,7 +18,7 @@ use tokio::{
     task::{JoinError, JoinSet, yield_now},
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::{
     admission::Admission,
@@ -185,7 +185,7 @@ impl Server {
             }
         }
 
-        info!(sessions = sessions.tasks.len(), "shutting down");
+        debug!(sessions = sessions.tasks.len(), "ending the sessions");
         hub.shutdown();
         stop.send_replace(true);
         if !sessions.end(&mut accepted, config.shutdown_grace).await {

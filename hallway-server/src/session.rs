@@ -49,7 +49,7 @@ pub(crate) async fn run(stream: TcpStream, shared: Arc<Shared>, mut place: Box<P
         Err(end) => end,
     };
     counters::session_ended(&end);
-    debug!(%end, "session ended");
+    debug!(client = %place.client(), reason = end.name(), "session ended");
     Box::pin(finish(socket, &end, shared.config.close_timeout)).await;
 }
 
@@ -90,6 +90,7 @@ async fn enter(
     let seated = match shared.hub.join(&room, &asked_name).await {
         Ok(member) => {
             let (sender, receiver) = member.split();
+            debug!(client = %place.client(), room = %room, name = ?sender.username(), "joined");
             let seat = socket.get_mut().attach(&shared.fan_out, &room, receiver);
             seat.map(|seat| (sender, seat)).ok_or(End::Internal)
         }

@@ -5,71 +5,13 @@ mod common;
 
 use std::{
     net::{SocketAddr, TcpListener},
-    process::{Output, Stdio},
+    process::Stdio,
 };
 
-use common::{Client, FIN, TEXT, chat, exchange, handshake, header, in_time, open};
-use tokio::{
-    io::{AsyncBufReadExt, BufReader, Lines},
-    process::{Child, ChildStdout, Command},
+use common::{
+    Client, FIN, Running, TEXT, chat, exchange, hallway, handshake, header, one_line, open, output,
 };
-
-fn hallway(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hallway-server"));
-    command.args(arguments).env_remove("PORT").env("RUST_LOG", "info");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    command
-}
-
-/// A program that serves.
-struct Running {
-    child: Child,
-    stdout: Lines<BufReader<ChildStdout>>,
-    url: String,
-    address: SocketAddr,
-}
-
-impl Running {
-    /// Starts it and reads its first line.
-    async fn start(mut command: Command) -> Self {
-        let mut child = command.spawn().expect("started");
-        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let line = in_time(stdout.next_line()).await.expect("read").expect("a line");
-        let url = line.strip_prefix("listening on ").expect("what it listens on").to_owned();
-        let address = url.strip_prefix("ws://").and_then(|rest| rest.split('/').next());
-        let address = address.expect("a WebSocket URL").parse().expect("an address");
-        Self { child, stdout, url, address }
-    }
-
-    /// A member, connected by the URL that was printed.
-    async fn connect(&self, name: &str) -> Client {
-        let target = self.url.split_once("/chat").expect("the endpoint").1.replace("NAME", name);
-        let mut client = Client::over(open(self.address).await);
-        client.send(handshake(&format!("/chat{target}"), "")).await;
-        client.upgraded().await;
-        client
-    }
-
-    async fn signal(&self, signal: &str) {
-        let id = self.child.id().expect("it runs").to_string();
-        let status = in_time(Command::new("kill").args(["-s", signal, &id]).status()).await;
-        assert!(status.expect("started").success());
-    }
-
-    /// Waits for its end; returns its exit code and what else it printed.
-    async fn ended(mut self) -> (Option<i32>, Vec<String>) {
-        let status = in_time(self.child.wait()).await.expect("waited for");
-        let mut lines = Vec::new();
-        while let Some(line) = in_time(self.stdout.next_line()).await.expect("read") {
-            lines.push(line);
-        }
-        (status.code(), lines)
-    }
-}
-
-async fn output(mut command: Command) -> Output {
-    in_time(command.output()).await.expect("started")
-}
+use tokio::process::Command;
 
 #[tokio::test]
 async fn its_first_line_is_the_url_and_that_works() {
@@ -115,14 +57,6 @@ async fn a_port_in_use_is_said_in_one_line_and_the_exit_code_is_1() {
     assert_eq!(output.status.code(), Some(1));
     let line = one_line(&output);
     assert!(line.starts_with(&format!("error: cannot listen on {address}: ")), "{line}");
-}
-
-/// What was printed to stderr, which must be a line, and nothing to stdout.
-fn one_line(output: &Output) -> String {
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
-    let text = String::from_utf8(output.stderr.clone()).expect("UTF-8");
-    assert_eq!((text.lines().count(), text.ends_with('\n')), (1, true), "{text}");
-    text
 }
 
 #[tokio::test]

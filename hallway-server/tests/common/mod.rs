@@ -9,6 +9,8 @@
 mod client;
 mod http;
 mod panics;
+#[cfg(unix)]
+mod program;
 
 use std::{
     net::SocketAddr,
@@ -31,6 +33,8 @@ pub(crate) use client::{
 };
 pub(crate) use http::{Reply, code, exchange, handshake, open};
 pub(crate) use panics::server_panics;
+#[cfg(unix)]
+pub(crate) use program::{Running, hallway, one_line, output};
 
 pub(crate) type HubConfig = hallway_core::Config;
 pub(crate) type ServerConfig = hallway_server::Config;
