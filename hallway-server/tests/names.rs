@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Client, Server, chat, joined, left, system};
+use common::{Client, Server, chat, count, joined, left, system};
 use serde_json::Value;
 
 /// Joins an own room with this query string; returns the name that everybody is told.
@@ -191,4 +191,37 @@ async fn the_room_says_who_joined_in_system_frames_that_no_member_can_send() {
     }
     mallory.say("m").await;
     bob.hears(&[chat("mallory", "m")]).await;
+}
+
+/// Percent-encoded, whatever it is.
+fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |encoded, byte| encoded + &format!("%{byte:02X}"))
+}
+
+#[tokio::test]
+async fn no_character_that_cannot_be_seen_reaches_another_client_in_a_name() {
+    let unseen = regex::Regex::new(
+        r"^[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}--\p{Prepended_Concatenation_Mark}]$",
+    );
+    let unseen = unseen.unwrap();
+    let is_unseen = |character: &char| unseen.is_match(character.encode_utf8(&mut [0; 4]));
+    let all: Vec<char> = ('\0'..=char::MAX).filter(is_unseen).collect();
+    assert!(all.len() > 4_000, "{}", all.len());
+
+    let server = Server::start().await;
+    let mut bob = Client::join(&server, "bob").await;
+    // In the longest names that a request has room for.
+    for characters in all.chunks(200) {
+        let (white, other): (Vec<char>, Vec<char>) = characters.iter().partition(|one| one.is_whitespace());
+        for (characters, name) in [(white, "a b"), (other, "ab")] {
+            if characters.is_empty() {
+                continue;
+            }
+            let asked = format!("a{}b", String::from_iter(characters));
+            let client = Client::open(&server, &format!("/chat?username={}", encoded(&asked))).await;
+            bob.hears(&[count(2), joined(name)]).await;
+            drop(client);
+            bob.hears(&[count(1), left(name)]).await;
+        }
+    }
 }
