@@ -1,0 +1,94 @@
+//! The command line.
+
+use std::{io, path::PathBuf, process::ExitCode, time::Instant};
+
+use clap::{Parser, ValueEnum};
+use tokio::runtime::Builder;
+
+use crate::{
+    program::{self, raise_file_limit},
+    report::{self, Sheet},
+    row::{Bench, Row},
+};
+
+/// Attacks a Hallway server as hostile clients do, and says which of its promises it keeps
+#[derive(Debug, Parser)]
+#[command(max_term_width = 110, after_help = AFTER_HELP)]
+struct Cli {
+    /// Rows to run; all by default
+    #[arg(value_name = "ROW", hide_possible_values = true)]
+    rows: Vec<Row>,
+
+    /// List the rows
+    #[arg(long)]
+    list: bool,
+
+    /// Every row with a smaller load, within a minute; latencies are held against ten times what is promised
+    #[arg(long)]
+    short: bool,
+
+    /// Print below each row how the server's metrics moved
+    #[arg(long)]
+    metrics: bool,
+
+    /// hallway-server to attack; by default cargo builds it first
+    #[arg(long, value_name = "PATH")]
+    hallway: Option<PathBuf>,
+
+    /// Further arguments of hallway-server
+    #[arg(long, value_name = "ARGUMENTS", default_value = "", allow_hyphen_values = true)]
+    hallway_args: String,
+
+    /// Where the random numbers of `handshakes` and `never-read` begin
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    seed: u64,
+}
+
+const AFTER_HELP: &str = "Exit code: 0, 1 where a promise is not met, 2 where nothing could be measured.";
+
+/// Does what the command line says.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    if cli.list {
+        for row in Row::value_variants() {
+            println!("{:12} {}", row.name(), row.about());
+        }
+        return ExitCode::SUCCESS;
+    }
+    match cli.run() {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            2.into()
+        }
+    }
+}
+
+impl Cli {
+    /// Runs the rows and prints; says how many promises were not met.
+    fn run(self) -> io::Result<usize> {
+        raise_file_limit()?;
+        let bench = Bench {
+            program: program::find(self.hallway)?,
+            arguments: self.hallway_args.split_whitespace().map(str::to_owned).collect(),
+            short: self.short,
+            seed: self.seed,
+        };
+        let rows = if self.rows.is_empty() { Row::value_variants().to_vec() } else { self.rows };
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let begin = Instant::now();
+        let mut sheets = Vec::new();
+        for row in rows {
+            eprintln!("{:>4} s  {}: {}", begin.elapsed().as_secs(), row.name(), row.about());
+            let mut sheet = Sheet::new(row.name());
+            let outcome = runtime.block_on(row.run(&bench, &mut sheet));
+            runtime.block_on(sheet.finish(outcome));
+            sheets.push(sheet);
+        }
+        let missed = report::print(&sheets, self.metrics);
+        println!("\n{missed} promises not met, {} s in all", begin.elapsed().as_secs());
+        Ok(missed)
+    }
+}

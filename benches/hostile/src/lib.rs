@@ -1,0 +1,15 @@
+//! Hallway under hostile clients: what it promises, and whether that is met. The README says what, how and why.
+#![cfg(target_os = "linux")]
+
+mod cli;
+mod client;
+mod figures;
+mod metrics;
+mod process;
+mod program;
+mod random;
+mod report;
+mod row;
+mod server;
+
+pub use cli::run;

@@ -1,0 +1,110 @@
+//! The rows: what is done to a server, and what is promised of it.
+
+mod descriptors;
+mod flooder;
+mod handshakes;
+mod never_read;
+mod sigterm;
+mod silent;
+mod storm;
+mod unfinished;
+
+use std::{io, path::PathBuf, time::Duration};
+
+use clap::ValueEnum;
+
+use crate::{
+    client::{Chatted, within},
+    figures,
+    process::Growth,
+    report::Sheet,
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Row {
+    /// Mutated handshakes
+    Handshakes,
+    /// Connections that send nothing, or a byte a second
+    Silent,
+    /// Members that never read, in a room that says 60 MiB
+    NeverRead,
+    /// One client that sends as fast as it can, in five ways
+    Flooder,
+    /// Messages announced, or begun, and left unfinished
+    Unfinished,
+    /// SIGTERM with stalled, half-connected and healthy clients
+    Sigterm,
+    /// More connections than the server may have open files
+    Descriptors,
+    /// Clients that end in every way
+    Storm,
+}
+
+/// What the rows are run with.
+pub(crate) struct Bench {
+    pub(crate) program: PathBuf,
+    /// Arguments for every server, behind those of the row.
+    pub(crate) arguments: Vec<String>,
+    pub(crate) short: bool,
+    pub(crate) seed: u64,
+}
+
+impl Row {
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().expect("no row is hidden").get_name().to_owned()
+    }
+
+    pub(crate) fn about(self) -> String {
+        self.to_possible_value().and_then(|value| Some(value.get_help()?.to_string())).unwrap_or_default()
+    }
+
+    pub(crate) async fn run(self, bench: &Bench, sheet: &mut Sheet) -> io::Result<()> {
+        within(ROW_LIMIT, "the row", async {
+            match self {
+                Self::Handshakes => handshakes::run(bench, sheet).await,
+                Self::Silent => silent::run(bench, sheet).await,
+                Self::NeverRead => never_read::run(bench, sheet).await,
+                Self::Flooder => flooder::run(bench, sheet).await,
+                Self::Unfinished => unfinished::run(bench, sheet).await,
+                Self::Sigterm => sigterm::run(bench, sheet).await,
+                Self::Descriptors => descriptors::run(bench, sheet).await,
+                Self::Storm => storm::run(bench, sheet).await,
+            }
+        })
+        .await
+    }
+}
+
+/// After that a row has failed, whatever it waits for.
+const ROW_LIMIT: Duration = Duration::from_secs(180);
+
+impl Bench {
+    /// One of two loads.
+    fn load<T>(&self, full: T, short: T) -> T {
+        if self.short { short } else { full }
+    }
+
+    /// What a latency is held against. The short form runs on machines that do something else as well: it is to find a
+    /// server that stands still, not one that is late.
+    fn latency(&self, promise: Duration) -> Duration {
+        self.load(promise, 10 * promise)
+    }
+}
+
+/// What a server's memory may grow by under any attack.
+const MEMORY: u64 = 16 << 20;
+
+/// Judges how memory grew.
+fn judge_memory(sheet: &mut Sheet, what: impl Into<String>, growth: &Growth) {
+    sheet.judge(what, growth.text(), "< +16 MiB", growth.most() < MEMORY);
+}
+
+/// What two who chat may have to wait for each other, whatever others do.
+const PROMPT: Duration = Duration::from_millis(100);
+
+/// Judges whether a pair chatted undisturbed.
+fn judge_pair(bench: &Bench, sheet: &mut Sheet, what: impl Into<String>, chatted: &Chatted) {
+    let limit = bench.latency(PROMPT);
+    let promise = format!("p99 < {}, all", figures::limit(limit));
+    sheet.judge(what, chatted.text(), promise, chatted.is_undisturbed(limit));
+}
