@@ -40,7 +40,8 @@ fn moved(before: &BTreeMap<String, f64>, after: &BTreeMap<String, f64>) -> Strin
 /// A sample of the Prometheus text format, under its name and labels.
 fn metric(line: &str) -> Option<(String, f64)> {
     let (name, value) = line.rsplit_once(' ')?;
-    name.starts_with("hallway_").then_some(())?;
+    // Of a histogram its sum and its count say enough.
+    (name.starts_with("hallway_") && !name.contains("_bucket{")).then_some(())?;
     Some((name.to_owned(), value.parse().ok()?))
 }
 
@@ -52,7 +53,9 @@ mod tests {
     fn what_changed_is_named_and_what_did_not_is_not() {
         let read = |page: &str| Metrics::Read(page.lines().filter_map(metric).collect());
         let before = read("# TYPE hallway_a counter\nhallway_a 1\nhallway_b 7\nprocess_c 1");
-        let after = read("hallway_a{reason=\"x y\"} 2\nhallway_a 3\nhallway_b 7\nprocess_c 2");
+        let after = read(
+            "hallway_a{reason=\"x y\"} 2\nhallway_a 3\nhallway_b 7\nhallway_d_bucket{le=\"1\"} 5\nprocess_c 2",
+        );
         assert_eq!(after.since(&before), "hallway_a +2, hallway_a{reason=\"x y\"} +2");
         assert_eq!(after.since(&after), "no metric changed");
     }
