@@ -40,7 +40,7 @@ mod wire;
 pub use config::Config;
 pub use counters::describe_metrics;
 pub use ipnet::IpNet;
-pub use listener::{SEND_BUFFER_BYTES, ServeError, Server, serve};
+pub use listener::{RECEIVE_BUFFER_BYTES, SEND_BUFFER_BYTES, ServeError, Server, serve};
 pub use origin::Origins;
 
 #[cfg(doc)]

@@ -122,7 +122,8 @@ impl Server {
     /// is read goes out before the next is read, so that no batch forms: busy rooms cost many times more.
     ///
     /// The listener's socket options are the caller's, and inherited by what it accepts. A send buffer of
-    /// [`SEND_BUFFER_BYTES`] is advised: by default a stalled client swallows megabytes of the kernel's memory.
+    /// [`SEND_BUFFER_BYTES`] and a receive buffer of [`RECEIVE_BUFFER_BYTES`] are advised: by default a client that does
+    /// not read, or one that is not read from, takes megabytes of the kernel's memory.
     ///
     /// SIGPIPE must be ignored, as it is in a Rust program that has not changed it.
     ///
@@ -201,6 +202,10 @@ impl Server {
 
 /// The advised size of the kernel's send buffer (`SO_SNDBUF`) of a connection.
 pub const SEND_BUFFER_BYTES: u32 = 64 << 10;
+
+/// The advised size of the kernel's receive buffer (`SO_RCVBUF`) of a connection: what a client can put before the server
+/// that is held to its rate.
+pub const RECEIVE_BUFFER_BYTES: u32 = 64 << 10;
 
 /// Cancel safe.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {

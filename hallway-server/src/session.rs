@@ -46,7 +46,10 @@ pub(crate) async fn run(stream: TcpStream, shared: Arc<Shared>, mut place: Box<P
             socket.get_mut().detach();
             end
         }
-        Err(end) => end,
+        Err(end) => {
+            socket.get_mut().detach();
+            end
+        }
     };
     counters::session_ended(&end);
     debug!(client = %place.client(), reason = end.name(), "session ended");

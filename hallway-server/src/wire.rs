@@ -119,8 +119,9 @@ impl Wire {
         }
     }
 
-    /// Takes the connection back.
+    /// Takes the connection back, to close it: what still comes is no matter of frames.
     pub(crate) fn detach(&mut self) {
+        self.scan.give_up();
         self.state = match mem::replace(&mut self.state, State::Gone) {
             State::Attached(attached) => attached
                 .detach()
@@ -163,13 +164,15 @@ impl Wire {
             return Poll::Ready(Ok(()));
         }
         let before = into.filled().len();
-        if !self.scan.is_too_large() {
+        if self.scan.fault().is_none() {
             ready!(self.read_new(cx, into))?;
         }
-        if into.filled().len() == before && self.scan.is_too_large() {
+        if into.filled().len() == before
+            && let Some(fault) = self.scan.fault()
+        {
             // Said once, behind all that came before it. What still comes is for whoever closes the connection.
             self.scan.give_up();
-            return Poll::Ready(Err(io::Error::other(End::TooLarge)));
+            return Poll::Ready(Err(io::Error::other(End::from(fault))));
         }
         Poll::Ready(Ok(()))
     }

@@ -83,6 +83,20 @@ async fn fragments_that_are_over_the_limit_together_are_closed_with_1009() {
 }
 
 #[tokio::test]
+async fn a_message_in_more_than_1024_frames_is_closed_with_1008() {
+    let endless = [masked(TEXT, ""), masked(CONTINUATION, "").repeat(1_024)].concat();
+    is_closed_with(1008, &[("empty ones", endless)]).await;
+
+    let server = Server::start().await;
+    let mut alice = Client::join(&server, "alice").await;
+    let message = said("in 1,024 frames");
+    let (first, rest) = message.split_at(10);
+    let empty = masked(CONTINUATION, "").repeat(1_022);
+    alice.send([masked(TEXT, first), empty, masked(FIN | CONTINUATION, rest)].concat()).await;
+    alice.hears(&[chat("alice", "in 1,024 frames")]).await;
+}
+
+#[tokio::test]
 async fn the_limit_is_the_hubs() {
     let server = Server::with(|hub, _| hub.max_message_bytes = 1_000).await;
     let mut alice = Client::join(&server, "alice").await;
@@ -120,6 +134,8 @@ async fn a_violation_of_rfc_6455_is_closed_with_1002() {
         1002,
         &[
             ("an unmasked text", unmasked(FIN | TEXT, said("m").as_bytes())),
+            ("a length in more bytes than it needs", vec![FIN | TEXT, 0xfe, 0, 5, 1, 2, 3, 4]),
+            ("the same of a ping", vec![FIN | PING, 0xff, 0, 0, 0, 0, 0, 0, 0, 5, 1, 2, 3, 4]),
             ("an unmasked ping", unmasked(FIN | PING, b"")),
             ("an unmasked Close", unmasked(FIN | CLOSE, b"\x03\xe8")),
             ("the first reserved bit", masked(FIN | 0x40 | TEXT, said("m"))),

@@ -220,19 +220,28 @@ fn parse(command: clap::Command) -> Result<ArgMatches, u8> {
             let _ = error.print();
             return 0;
         }
-        let text = error.to_string();
-        // What follows the first line is advice.
-        let line = text.lines().next().unwrap_or_default();
-        let line = line.strip_prefix("error: ").unwrap_or(line);
+        let line = in_one_line(&error);
         let is_given = |option: &str| env::args().any(|argument| argument.split('=').next() == Some(option));
         let variable = variables.iter().find(|(option, variable)| {
             line.contains(&format!("'{option} ")) && !is_given(option) && env::var_os(variable).is_some()
         });
         match variable {
             Some((_, variable)) => say(&format!("{line} (in the environment: {variable})")),
-            None => say(line),
+            None => say(&line),
         }
     })
+}
+
+/// What is wrong, and what is possible; all else that is said of it is advice.
+pub(super) fn in_one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let mut lines = text.lines().map(str::trim);
+    let first = lines.next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    match lines.find(|line| line.starts_with("[possible values: ")) {
+        Some(possible) => format!("{first} {possible}"),
+        None => first.to_owned(),
+    }
 }
 
 /// The options that have a variable in the environment, and that.

@@ -5,6 +5,8 @@ use std::{borrow::Cow, fs, path::Path};
 use clap::{Arg, ArgAction, Command};
 use toml::{Table, Value};
 
+use super::cli::in_one_line;
+
 /// The command whose options have the file's settings for defaults, so that what is given elsewhere wins and the values
 /// are read and judged in one place; and the names of these settings. An error is one line.
 pub(super) fn as_defaults(path: &Path, mut command: Command) -> Result<(Command, Vec<String>), String> {
@@ -74,9 +76,5 @@ fn judge(command: &Command, key: &str, values: &[String]) -> Result<(), String> 
             .map(|arg| arg.clone().env(None::<&str>).global(false)),
     );
     let given = values.iter().map(|value| format!("--{key}={value}"));
-    alone.try_get_matches_from(given).map(drop).map_err(|error| {
-        let text = error.to_string();
-        let line = text.lines().next().unwrap_or_default();
-        line.strip_prefix("error: ").unwrap_or(line).to_owned()
-    })
+    alone.try_get_matches_from(given).map(drop).map_err(|error| in_one_line(&error))
 }

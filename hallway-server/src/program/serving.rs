@@ -8,7 +8,7 @@ use std::{
 };
 
 use hallway_core::{Hub, SystemClock};
-use hallway_server::{Origins, SEND_BUFFER_BYTES, Server};
+use hallway_server::{Origins, RECEIVE_BUFFER_BYTES, SEND_BUFFER_BYTES, Server};
 use tokio::{
     net::{TcpListener, TcpSocket},
     runtime::{Builder, Runtime},
@@ -99,6 +99,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
     socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }

@@ -17,6 +17,8 @@ use tokio_tungstenite::{
     },
 };
 
+use super::frames::Fault;
+
 /// Why a connection is over. The text is for the log; it holds nothing that a client sent.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum End {
@@ -38,6 +40,9 @@ pub enum End {
     /// A message longer than the limit.
     #[error("the client sent a message over the limit")]
     TooLarge,
+    /// A message in more frames than it may have.
+    #[error("the client sent a message in too many fragments")]
+    TooManyFragments,
     /// The client took no byte for too long.
     #[error("the client took no byte for too long")]
     Stalled,
@@ -64,6 +69,7 @@ impl End {
         "binary",
         "not_utf8",
         "too_large",
+        "too_many_fragments",
         "stalled",
         "silent",
         "room_full",
@@ -73,7 +79,7 @@ impl End {
     ];
 
     /// All that [`code`](Self::code) may be.
-    pub(crate) const CODES: &[&str] = &["1001", "1002", "1003", "1007", "1009", "1011", "1013"];
+    pub(crate) const CODES: &[&str] = &["1001", "1002", "1003", "1007", "1008", "1009", "1011", "1013"];
 
     /// The close code that it is told to the client with, where it is.
     pub(crate) fn code(&self) -> Option<&'static str> {
@@ -91,6 +97,7 @@ impl End {
             Self::Binary => "binary",
             Self::NotUtf8 => "not_utf8",
             Self::TooLarge => "too_large",
+            Self::TooManyFragments => "too_many_fragments",
             Self::Stalled => "stalled",
             Self::Silent => "silent",
             Self::NotLetIn(JoinError::RoomFull { .. }) => "room_full",
@@ -111,6 +118,7 @@ impl End {
             Self::Binary => (CloseCode::Unsupported, "binary messages are not understood here"),
             Self::NotUtf8 => (CloseCode::Invalid, "a text is not UTF-8"),
             Self::TooLarge => (CloseCode::Size, "a message is over the size limit"),
+            Self::TooManyFragments => (CloseCode::Policy, "a message is in too many fragments"),
             Self::Stalled => (CloseCode::Again, "no byte was taken for too long"),
             Self::Silent => (CloseCode::Again, "nothing was heard for too long"),
             Self::NotLetIn(JoinError::RoomFull { .. }) => (CloseCode::Again, "the room is full"),
@@ -144,6 +152,16 @@ pub fn received(item: Option<Result<Message, Error>>) -> Result<Incoming, End> {
         // Only made by whoever writes frames by hand.
         Some(Ok(Message::Frame(_))) => Err(End::Internal),
         Some(Err(error)) => Err(End::from(error)),
+    }
+}
+
+impl From<Fault> for End {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::TooLong => Self::TooLarge,
+            Fault::TooManyFrames => Self::TooManyFragments,
+            Fault::LengthNotMinimal => Self::ProtocolViolation,
+        }
     }
 }
 
@@ -216,6 +234,7 @@ mod tests {
             End::Binary,
             End::NotUtf8,
             End::TooLarge,
+            End::TooManyFragments,
             End::Stalled,
             End::Silent,
             End::NotLetIn(JoinError::RoomFull { max: 1 }),

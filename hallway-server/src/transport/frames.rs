@@ -19,22 +19,35 @@ pub(crate) struct FrameScan {
     payload_left: u32,
     /// Bytes that the message under way has announced.
     message_bytes: u32,
+    /// Frames of the message under way.
+    message_frames: u16,
     max_message_bytes: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Followed,
-    /// The next frame would make its message too long.
-    TooLarge,
+    /// The next frame is not let through.
+    Refused(Fault),
     /// These are no frames. Whoever reads them will say so.
     Lost,
+}
+
+/// Why a frame is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Its message would have more bytes than it may have.
+    TooLong,
+    /// Its message has as many frames as it may have.
+    TooManyFrames,
+    /// Its length is written in more bytes than it needs (RFC 6455 section 5.2).
+    LengthNotMinimal,
 }
 
 /// What there is in some bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Seen {
-    /// How many of the bytes may be read: those before the header of a frame that makes its message too long.
+    /// How many of the bytes may be read: those before the header of a frame that is refused.
     pub(crate) allowed: usize,
     /// Messages and control frames whose last byte is among them.
     pub(crate) complete: u32,
@@ -54,13 +67,17 @@ impl FrameScan {
             state: State::Followed,
             payload_left: 0,
             message_bytes: 0,
+            message_frames: 0,
             max_message_bytes: u32::try_from(max_message_bytes).unwrap_or(u32::MAX),
         }
     }
 
-    /// Whether the client has announced a message that is too long. Everything before it was allowed.
-    pub(crate) fn is_too_large(&self) -> bool {
-        self.state == State::TooLarge
+    /// Why the next frame is refused, if it is. Everything before it was allowed.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        match self.state {
+            State::Refused(fault) => Some(fault),
+            State::Followed | State::Lost => None,
+        }
     }
 
     /// Follows no further, and allows everything.
@@ -100,7 +117,7 @@ impl FrameScan {
                     continue;
                 }
                 self.begin_frame();
-                if self.state == State::TooLarge {
+                if self.fault().is_some() {
                     break;
                 }
                 rest = behind;
@@ -113,7 +130,7 @@ impl FrameScan {
                 self.is_in_message = self.is_in_message && self.is_control;
             }
         }
-        if self.state != State::TooLarge {
+        if self.fault().is_none() {
             seen.allowed = bytes.len();
         }
         seen
@@ -141,19 +158,29 @@ impl FrameScan {
             127 => u64::from_be_bytes(*self.header[2..].first_chunk().expect("a header has 14 bytes")),
             short => u64::from(short),
         };
+        if matches!((second & 0x7f, length), (126, 0..=125) | (127, 0..=0xffff)) {
+            self.state = State::Refused(Fault::LengthNotMinimal);
+            return;
+        }
         let opcode = first & 0x0f;
         self.is_control = opcode & 0x8 != 0;
         self.is_last = first & 0x80 != 0 || self.is_control;
         match (opcode, length) {
             (CONTINUATION | TEXT | BINARY, _) => {
-                let before = if opcode == CONTINUATION { self.message_bytes } else { 0 };
-                match u32::try_from(u64::from(before).saturating_add(length)) {
-                    Ok(bytes) if bytes <= self.max_message_bytes => self.message_bytes = bytes,
-                    _ => {
-                        self.state = State::TooLarge;
-                        return;
-                    }
+                if opcode != CONTINUATION {
+                    (self.message_bytes, self.message_frames) = (0, 0);
                 }
+                let bytes = u64::from(self.message_bytes).saturating_add(length);
+                if bytes > u64::from(self.max_message_bytes) {
+                    self.state = State::Refused(Fault::TooLong);
+                    return;
+                }
+                if self.message_frames == MAX_MESSAGE_FRAMES {
+                    self.state = State::Refused(Fault::TooManyFrames);
+                    return;
+                }
+                self.message_bytes = u32::try_from(bytes).expect("it is at most the limit");
+                self.message_frames += 1;
                 self.is_in_message = true;
             }
             (CLOSE | PING | PONG, 0..=125) => {}
@@ -165,6 +192,10 @@ impl FrameScan {
         self.payload_left = u32::try_from(length).expect("it is at most the limit, or 125");
     }
 }
+
+/// Frames of one message. Without a limit somebody could go on with one for ever, at the cost of a core (RFC 6455 section
+/// 10.4). Clients send one frame; what stands between may divide it, by its buffers.
+pub(super) const MAX_MESSAGE_FRAMES: u16 = 1_024;
 
 const MAX_HEADER_BYTES: usize = 14;
 
@@ -213,7 +244,7 @@ mod tests {
         let before = frame(FIN | TEXT, 1_000);
         let seen = scan.follow(&[before.clone(), header(FIN | TEXT, 1_001)].concat());
         assert_eq!(seen, Seen { allowed: before.len(), complete: 1, fragments: 0 });
-        assert!(scan.is_too_large());
+        assert_eq!(scan.fault(), Some(Fault::TooLong));
         assert_eq!(scan.follow(b"more").allowed, 0);
     }
 
@@ -224,7 +255,7 @@ mod tests {
         assert_eq!(scan.follow(&before), Seen { allowed: before.len(), complete: 1, fragments: 2 });
         assert!(scan.is_in_message() && !scan.is_between_messages());
         scan.follow(&header(FIN | CONTINUATION, 1));
-        assert!(scan.is_too_large());
+        assert_eq!(scan.fault(), Some(Fault::TooLong));
     }
 
     #[test]
@@ -232,7 +263,40 @@ mod tests {
         let mut scan = FrameScan::new(usize::MAX);
         scan.follow(&frame(TEXT, 10));
         scan.follow(&header(FIN | CONTINUATION, u64::MAX));
-        assert!(scan.is_too_large());
+        assert_eq!(scan.fault(), Some(Fault::TooLong));
+    }
+
+    #[test]
+    fn a_message_has_1024_frames_at_most_and_the_next_begins_anew() {
+        let mut scan = FrameScan::new(1_000);
+        for _ in 0..3 {
+            scan.follow(&frame(TEXT, 0));
+            scan.follow(&frame(CONTINUATION, 0).repeat(1_022));
+            scan.follow(&frame(FIN | PING, 0));
+            assert_eq!(scan.follow(&frame(FIN | CONTINUATION, 1)).complete, 1);
+        }
+        scan.follow(&frame(TEXT, 0));
+        scan.follow(&frame(CONTINUATION, 0).repeat(1_023));
+        assert_eq!(scan.fault(), None);
+        assert_eq!(scan.follow(&frame(FIN | CONTINUATION, 0)).allowed, 0);
+        assert_eq!(scan.fault(), Some(Fault::TooManyFrames));
+    }
+
+    #[test]
+    fn a_length_in_more_bytes_than_it_needs_is_refused() {
+        for bytes in [
+            &[FIN | TEXT, 0xfe, 0, 125][..],
+            &[FIN | PING, 0xfe, 0, 1],
+            &[FIN | TEXT, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff],
+        ] {
+            let mut scan = FrameScan::new(100_000);
+            assert_eq!(scan.follow(&[bytes, &[1, 2, 3, 4]].concat()).allowed, 0);
+            assert_eq!(scan.fault(), Some(Fault::LengthNotMinimal));
+        }
+        let mut scan = FrameScan::new(100_000);
+        for length in [126, 0xffff, 0x1_0000] {
+            assert_eq!(scan.follow(&frame(FIN | TEXT, length)).complete, 1);
+        }
     }
 
     #[test]
@@ -240,7 +304,7 @@ mod tests {
         for bytes in [header(FIN | 0x3, 9_999), header(FIN | 0xb, 0), header(FIN | PING, 126)] {
             let mut scan = FrameScan::new(1_000);
             assert_eq!(scan.follow(&bytes).allowed, bytes.len());
-            assert!(!scan.is_too_large() && !scan.is_between_messages());
+            assert!(scan.fault().is_none() && !scan.is_between_messages());
         }
     }
 
