@@ -157,13 +157,17 @@ impl RequestHead {
             Some((scheme, rest))
                 if ["http", "https"].iter().any(|known| known.eq_ignore_ascii_case(scheme)) =>
             {
-                rest.find('/').map_or("/", |slash| &rest[slash..])
+                rest.find(AUTHORITY_END).map_or("", |end| &rest[end..])
             }
             _ => &self.target,
         };
-        target.split_once('?').unwrap_or((target, ""))
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        (if path.is_empty() { "/" } else { path }, query)
     }
 }
+
+/// What ends the authority of an absolute target (RFC 3986 section 3.2).
+const AUTHORITY_END: [char; 3] = ['/', '?', '#'];
 
 #[cfg(test)]
 mod tests {
@@ -245,6 +249,9 @@ mod tests {
         assert_eq!(read(b"GET HTTP://h/x HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap().path(), "/x");
         assert_eq!(read(b"GET http://h HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap().path(), "/");
         assert_eq!(read(b"GET /x://y HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap().path(), "/x://y");
+        // The authority ends before the query, which may hold what looks like a path.
+        let head = read(b"GET http://h?a=/chat HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
+        assert_eq!((head.path(), head.query()), ("/", "a=/chat"));
     }
 
     #[tokio::test]
