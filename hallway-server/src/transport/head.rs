@@ -53,6 +53,8 @@ impl RequestHead {
             let seen = buffer.len();
             let room = (Self::MAX_BYTES - seen) as u64;
             if stream.take(room).read_buf(&mut buffer).await? == 0 {
+                // A last line without its end was not looked at yet.
+                Self::parse(&mut buffer)?;
                 return Err(if room == 0 { HeadError::TooLarge } else { HeadError::Closed });
             }
             // A head ends with a line; looking at each single byte that comes alone would cost its square. The first
@@ -223,6 +225,14 @@ mod tests {
             [&b"\x16\x03\x01\x02\x00\x01"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"{\"type\":", b"\0\0"]
         {
             assert!(matches!(read(bytes).await, Err(HeadError::Malformed(_))), "{bytes:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_last_line_without_its_end_is_refused_in_whatever_pieces_it_comes() {
+        for piece in [1, 5, 1_000] {
+            let read = RequestHead::read(&mut in_pieces(b"GET / HTTP/3", piece)).await;
+            assert!(matches!(read, Err(HeadError::Malformed(_))), "{read:?} in pieces of {piece}");
         }
     }
 
