@@ -82,7 +82,8 @@ impl RequestHead {
             // A byte outside of UTF-8 makes a value that equals nothing a check asks for.
             headers: (request.headers.iter())
                 .map(|header| {
-                    (header.name.to_owned(), String::from_utf8_lossy(header.value).trim().to_owned())
+                    let value = String::from_utf8_lossy(header.value);
+                    (header.name.to_owned(), value.trim_matches(WHITE_SPACE).to_owned())
                 })
                 .collect(),
             is_http_1_1: request.version == Some(1),
@@ -133,7 +134,7 @@ impl RequestHead {
     pub fn has_token(&self, name: &str, token: &str) -> bool {
         self.values(name)
             .flat_map(|value| value.split(','))
-            .any(|item| item.trim().eq_ignore_ascii_case(token))
+            .any(|item| item.trim_matches(WHITE_SPACE).eq_ignore_ascii_case(token))
     }
 
     /// How many headers of this name there are.
@@ -167,6 +168,9 @@ impl RequestHead {
         (if path.is_empty() { "/" } else { path }, query)
     }
 }
+
+/// All there is around values (RFC 9110 section 5.6.3): what else looks like it is a part of one.
+const WHITE_SPACE: [char; 2] = [' ', '\t'];
 
 /// What ends the authority of an absolute target (RFC 3986 section 3.2).
 const AUTHORITY_END: [char; 3] = ['/', '?', '#'];
@@ -262,6 +266,14 @@ mod tests {
         // The authority ends before the query, which may hold what looks like a path.
         let head = read(b"GET http://h?a=/chat HTTP/1.1\r\nHost: h\r\n\r\n").await.unwrap();
         assert_eq!((head.path(), head.query()), ("/", "a=/chat"));
+    }
+
+    #[tokio::test]
+    async fn only_spaces_and_tabs_around_a_value_are_no_part_of_it() {
+        let head = "GET / HTTP/1.1\r\nHost: h\r\nA: \t1 \t\r\nB: 1\u{a0}\r\nC: x,\u{a0}y\r\n\r\n";
+        let head = read(head.as_bytes()).await.unwrap();
+        assert_eq!((head.header("A"), head.header("B")), (Some("1"), Some("1\u{a0}")));
+        assert!(head.has_token("C", "x") && !head.has_token("C", "y"));
     }
 
     #[tokio::test]
