@@ -41,7 +41,7 @@ pub(crate) async fn code(address: SocketAddr, request: &str) -> String {
     String::from_utf8_lossy(&line).trim_start_matches("HTTP/1.1 ").to_owned()
 }
 
-/// A plain HTTP answer that ends its connection.
+/// An HTTP answer.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: String,
@@ -61,16 +61,28 @@ impl Reply {
     pub(crate) async fn read_to_head(stream: &mut TcpStream) -> Self {
         let mut bytes = Vec::new();
         in_time(stream.read_to_end(&mut bytes)).await.expect("an end without a reset");
-        let text = String::from_utf8(bytes).expect("UTF-8");
-        let (head, body) = text.split_once("\r\n\r\n").expect("the end of a head");
-        let mut lines = head.split("\r\n");
-        let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 ")).expect("a status line");
-        let headers = lines.map(|line| line.split_once(": ").expect("a header"));
-        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let reply = Self { status: status.to_owned(), headers, body: body.to_owned() };
+        let reply = Self::parse(&bytes);
         let connection = reply.header("Connection").expect("a word about the connection");
         assert!(connection.split(", ").any(|option| option == "close"), "{connection}");
         reply
+    }
+
+    /// Reads bytes that are one answer and nothing else (RFC 9112 section 4, RFC 9110 section 5), without any leniency.
+    pub(crate) fn parse(bytes: &[u8]) -> Self {
+        let text = str::from_utf8(bytes).expect("UTF-8");
+        let (head, body) = text.split_once("\r\n\r\n").expect("the end of a head");
+        let mut lines = head.split("\r\n");
+        let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 ")).expect("a status line");
+        let code = status.split_once(' ').map(|(code, _)| code).expect("a status and its phrase");
+        assert!(code.len() == 3 && code.bytes().all(|digit| digit.is_ascii_digit()), "{status}");
+        assert!(!head.replace("\r\n", "").contains(char::is_control), "{head:?}");
+        let headers = lines.map(|line| {
+            let (name, value) = line.split_once(": ").expect("a header");
+            let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+            assert!(is_name && !name.is_empty() && value.trim() == value, "{head:?}");
+            (name.to_owned(), value.to_owned())
+        });
+        Self { status: status.to_owned(), headers: headers.collect(), body: body.to_owned() }
     }
 
     /// The value of a header that is there once at most.

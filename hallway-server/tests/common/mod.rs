@@ -11,6 +11,7 @@ mod http;
 mod panics;
 #[cfg(unix)]
 mod program;
+mod random;
 
 use std::{
     net::SocketAddr,
@@ -35,6 +36,7 @@ pub(crate) use http::{Reply, code, exchange, handshake, open};
 pub(crate) use panics::server_panics;
 #[cfg(unix)]
 pub(crate) use program::{Running, hallway, one_line, output};
+pub(crate) use random::{Random, cases, each};
 
 pub(crate) type HubConfig = hallway_core::Config;
 pub(crate) type ServerConfig = hallway_server::Config;
