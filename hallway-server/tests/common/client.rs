@@ -227,7 +227,10 @@ impl Client {
             TEXT => Frame::Text(String::from_utf8(payload).expect("UTF-8")),
             PING => Frame::Ping(payload),
             PONG => Frame::Pong(payload),
-            CLOSE => Frame::Close(payload.first_chunk().map(|code| u16::from_be_bytes(*code))),
+            CLOSE => {
+                assert!(payload.len() != 1 && str::from_utf8(payload.get(2..).unwrap_or_default()).is_ok());
+                Frame::Close(payload.first_chunk().map(|code| u16::from_be_bytes(*code)))
+            }
             _ => panic!("a frame that begins with {first:#x}"),
         }
     }
