@@ -40,7 +40,8 @@ pub(crate) fn decode(frame: &str) -> Result<Request<'_>, Fault> {
     }
 }
 
-fn examine(frame: &str) -> Result<Request<'_>, Fault> {
+/// The way of the parser, for every frame there is.
+pub(crate) fn examine(frame: &str) -> Result<Request<'_>, Fault> {
     let Envelope { kind, payload } = parse(frame, Fault::NotAnObject)?;
     let kind = kind.and_then(text).ok_or(Fault::NoType)?;
     if kind != "chatMessage" {

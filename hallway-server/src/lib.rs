@@ -27,6 +27,8 @@ mod counters;
 mod dialect;
 mod exposition;
 mod fanout;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod listener;
 mod origin;
 mod proxy;

@@ -148,7 +148,7 @@ impl Answer {
     }
 
     /// The answer's bytes; without the text where the request was for the head alone.
-    fn bytes(&self, head_only: bool) -> Vec<u8> {
+    pub(crate) fn bytes(&self, head_only: bool) -> Vec<u8> {
         let (status, headers, text) = (self.status(), self.headers(), self.text());
         let connection = if headers.contains("Upgrade:") { "Upgrade, close" } else { "close" };
         let length = text.len() + 1;
