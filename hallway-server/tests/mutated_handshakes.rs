@@ -131,7 +131,7 @@ impl Request {
             .filter(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"))
             .map(|(_, key)| key.trim_matches([' ', '\t']))
             .collect();
-        assert_eq!(keys.len(), 1, "{keys:?}");
+        assert!(keys.len() == 1 && keys[0].len() == 24, "{keys:?}");
         assert_eq!(reply.header("Sec-WebSocket-Accept"), Some(&*derive_accept_key(keys[0].as_bytes())));
         assert_eq!(reply.header("Upgrade"), Some("websocket"));
         assert_eq!(reply.header("Connection"), Some("Upgrade"));
@@ -176,7 +176,7 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
     }
     let at = random.within(0..bytes.len());
     let end = random.within(at..bytes.len() + 1);
-    match random.within(0..16) {
+    match random.within(0..17) {
         0 => bytes[at] ^= 1 << random.within(0..8),
         1 => bytes[at] = random.byte(),
         2 => bytes.insert(at, random.pick(b"\0\t\n\r \"%&+,:;=?/\x7f\x80\xff")),
@@ -219,6 +219,11 @@ fn damage(bytes: &mut Vec<u8>, random: &mut Random) {
                 lines[one].splice(colon + 1.., value.bytes());
             }
         }),
+        15 => lines(bytes, |lines| {
+            if let Some(line) = lines.iter_mut().find(|line| line.starts_with(b"Sec-WebSocket-Key:")) {
+                line.splice("Sec-WebSocket-Key:".len().., random.pick(KEYS).bytes());
+            }
+        }),
         _ => bytes[at..end].make_ascii_uppercase(),
     }
 }
@@ -238,6 +243,16 @@ const VALUES: &[&str] = &[
     " hallway.example:80",
     " \u{a0}13",
     " x\u{0}y",
+];
+
+/// In the place of the key, all but the first of them for nothing.
+const KEYS: &[&str] = &[
+    " +/AAAAAAAAAAAAAAAAAAAA==",
+    " AAAAAAAAAAAAAAAAAAAAAAAA==",
+    " AAAAAAAAAAAAAAAAAAAAA==",
+    " AAAAAAAAAAAAAAAAAAAAAAA=",
+    " AAAAAAAAAAAAAAAAAAAA\u{a0}==",
+    " AAAAAAAAAAAAAAAAAAAAAA==, AAAAAAAAAAAAAAAAAAAAAA==",
 ];
 
 fn insert(bytes: &mut Vec<u8>, at: usize, more: &[u8]) {
