@@ -20,15 +20,20 @@ mod tests {
         path::Path,
     };
 
-    /// Plays every file of a target's corpus; one that is missing would look like one in which nothing is found.
+    /// Plays what was found for a target and what was written for it by hand; a folder that is missing or empty would look
+    /// like one in which everything holds.
     fn replay(target: &str, check: fn(&[u8])) {
-        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
-        let entries = fs::read_dir(&corpus).expect("the corpus of a target");
-        let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry of it").path()).collect();
-        files.sort();
-        assert!(!files.is_empty(), "nothing is in {}", corpus.display());
+        let mut files = Vec::new();
+        for kind in ["corpus", "seeds"] {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz").join(kind).join(target);
+            let before = files.len();
+            let entries =
+                fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+            files.extend(entries.map(|entry| entry.expect("an entry of it").path()));
+            assert!(files.len() > before, "nothing is in {}", folder.display());
+        }
         for file in files {
-            let bytes = fs::read(&file).expect("a file of the corpus");
+            let bytes = fs::read(&file).expect("a file");
             if let Err(broken) = catch_unwind(AssertUnwindSafe(|| check(&bytes))) {
                 eprintln!("it was {}", file.display());
                 resume_unwind(broken);
