@@ -236,8 +236,8 @@ impl Received {
         let long = take(bytes, of_length)?;
         let announced =
             if of_length == 0 { short } else { long.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)) };
-        // A length in more bytes than it needs (RFC 6455 section 5.2 forbids it) is taken for what it says.
-        if opcode >= CLOSE && announced > 125 {
+        let needed = [0, 2, 8][usize::from(announced > 125) + usize::from(announced > 0xffff)];
+        if of_length > needed || opcode >= CLOSE && announced > 125 {
             codes.insert(Some(1002));
         }
         if announced > MESSAGE_BYTES as u64 {
@@ -278,8 +278,9 @@ impl Partial {
             codes.insert(Some(1002));
         }
         let opcode = *self.opcode.get_or_insert(frame.opcode);
+        let before = self.bytes.len() as u64;
         self.bytes.extend(&frame.payload);
-        if self.bytes.len() > MESSAGE_BYTES {
+        if before.saturating_add(frame.announced) > MESSAGE_BYTES as u64 {
             codes.insert(Some(1009));
         }
         // A character may go on in the next fragment.

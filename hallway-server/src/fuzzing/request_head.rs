@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::{
     config::Config,
-    route::route,
+    route::{Route, route},
     transport::{Answer, HeadError, RequestHead},
 };
 
@@ -80,7 +80,8 @@ fn is_read_as(expected: &Result<usize, String>, bytes: &[u8], size: impl FnMut()
 /// Whatever it is for, it is answered; with an upgrade only if it is a handshake.
 fn is_routed(head: &RequestHead, lines: &Lines) {
     match route(head, &Config::default()) {
-        Ok(request) => {
+        Ok(Route::Metrics) => assert_eq!(head.path(), "/metrics"),
+        Ok(Route::Join(request)) => {
             assert!(lines.are_a_handshake());
             assert_eq!(head.path(), "/chat");
             assert!(request.room.as_str().len() <= 64);
