@@ -67,7 +67,8 @@ impl Server {
     pub(crate) async fn start_with_files(bench: &Bench, sheet: &mut Sheet, files: u32) -> io::Result<Self> {
         let mut shell = Command::new("sh");
         shell.arg("-c").arg(format!("ulimit -n {files}; exec \"$0\" \"$@\"")).arg(&bench.program);
-        Self::spawn(bench, sheet, shell, &[]).await
+        // By default it would not try to have more connections than files.
+        Self::spawn(bench, sheet, shell, &["--max-connections", "1000"]).await
     }
 
     async fn spawn(

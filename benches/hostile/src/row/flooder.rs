@@ -25,19 +25,22 @@ struct Flood {
     reads: bool,
 }
 
-fn floods() -> [Flood; 5] {
+fn floods() -> [Flood; 6] {
     let chat = say(&"x".repeat(100)).repeat(256);
     let large = say(&"x".repeat(60 << 10));
-    let (mut ping, mut begin, mut more) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut ping, mut begin, mut more, mut last) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     put(&mut ping, FIN | PING, &[b'x'; 100]);
     put(&mut begin, TEXT, &[]);
     put(&mut more, CONTINUATION, &[]);
+    put(&mut last, FIN | CONTINUATION, &[]);
     let (pings, fragments) = (ping.repeat(256), more.repeat(4_096));
+    let divided = [&begin[..], &more.repeat(1_000), &last].concat();
     [
         Flood { name: "chat, reads", first: Vec::new(), again: chat.clone(), reads: true },
         Flood { name: "chat, never reads", first: Vec::new(), again: chat, reads: false },
         Flood { name: "pings, never reads", first: Vec::new(), again: pings, reads: false },
         Flood { name: "empty fragments", first: begin, again: fragments, reads: true },
+        Flood { name: "messages of 1,000 fragments", first: Vec::new(), again: divided, reads: true },
         Flood { name: "60 KiB messages, reads", first: Vec::new(), again: large, reads: true },
     ]
 }
@@ -58,9 +61,9 @@ pub(super) async fn run(bench: &Bench, sheet: &mut Sheet) -> io::Result<()> {
         // Before the flood is over: what it holds up is not to be let go.
         let (elsewhere, same) = tokio::join!(elsewhere.end(), same.end());
         stop.send_replace(true);
-        let (sent, is_cut) = flooding.await??;
+        let (sent, cuts) = flooding.await??;
 
-        let how = if is_cut { ", then it was cut off" } else { "" };
+        let how = if cuts > 0 { format!(", cut off {cuts} times") } else { String::new() };
         sheet.figure(
             format!("{name}: sent, and what it cost the server"),
             format!("{}, {cpu} of a core{how}", mib(sent)),
@@ -73,19 +76,33 @@ pub(super) async fn run(bench: &Bench, sheet: &mut Sheet) -> io::Result<()> {
     Ok(())
 }
 
-/// Sends until it is told to stop, or cannot; how many bytes went, and whether the server ended it.
+/// Sends until it is told to stop, on one connection after the other where the server ends them; how many bytes went,
+/// and how often it was ended.
 async fn flow(
     address: SocketAddr,
     flood: Flood,
     mut stopped: watch::Receiver<bool>,
-) -> io::Result<(u64, bool)> {
+) -> io::Result<(u64, u64)> {
+    let (mut sent, mut cuts) = (0, 0);
+    while !flow_once(address, &flood, &mut stopped, &mut sent).await? {
+        cuts += 1;
+    }
+    Ok((sent, cuts))
+}
+
+/// Says whether it was told to stop.
+async fn flow_once(
+    address: SocketAddr,
+    flood: &Flood,
+    stopped: &mut watch::Receiver<bool>,
+    sent: &mut u64,
+) -> io::Result<bool> {
     let client = if flood.reads {
         Client::join(address, "flood", "flooder").await?
     } else {
         Client::join_stalled(address, "flood", "flooder").await?
     };
     let Client { mut reader, mut writer } = client;
-    let mut sent = 0;
     let read = async {
         if flood.reads {
             // Up to a Close, or to the end of the connection.
@@ -94,12 +111,12 @@ async fn flow(
             std::future::pending::<()>().await;
         }
     };
-    let is_cut = tokio::select! {
-        _ = stopped.wait_for(|stopped| *stopped) => false,
-        () = read => true,
-        () = send(&mut writer, &flood, &mut sent) => true,
+    let is_told = tokio::select! {
+        _ = stopped.wait_for(|stopped| *stopped) => true,
+        () = read => false,
+        () = send(&mut writer, flood, sent) => false,
     };
-    Ok((sent, is_cut))
+    Ok(is_told)
 }
 
 /// Sends until it cannot.

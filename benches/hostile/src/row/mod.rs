@@ -28,7 +28,7 @@ pub(crate) enum Row {
     Silent,
     /// Members that never read, in a room that says 60 MiB
     NeverRead,
-    /// One client that sends as fast as it can, in five ways
+    /// One client that sends as fast as it can, in six ways
     Flooder,
     /// Messages announced, or begun, and left unfinished
     Unfinished,
