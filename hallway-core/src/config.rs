@@ -16,7 +16,7 @@ use crate::error::ConfigError;
 pub struct Config {
     /// Chat messages a room keeps and replays to a joiner. Default 100; 0 replays nothing.
     ///
-    /// Worst case in memory: `history × max_message_bytes` for every room that has members.
+    /// What all rooms hold together is bounded by [`history_bytes`](Self::history_bytes).
     pub history: usize,
 
     /// Rooms that exist at the same time. Default 10,000.
@@ -57,6 +57,13 @@ pub struct Config {
     ///
     /// Beyond it the room that has been empty the longest is forgotten first.
     pub idle_history_bytes: usize,
+
+    /// Bytes of history of all rooms together. Default 256 MiB.
+    ///
+    /// Beyond it the rooms that nobody is in are forgotten, the one empty the longest first. Where that is not enough, those
+    /// that hold the most lose their oldest messages, until an eighth of it is free again: whoever fills many rooms does so
+    /// at the cost of these.
+    pub history_bytes: usize,
 }
 
 impl Default for Config {
@@ -72,6 +79,7 @@ impl Default for Config {
             feed_bytes: 4 << 20,
             mailbox_bytes: 1 << 20,
             idle_history_bytes: 64 << 20,
+            history_bytes: 256 << 20,
         }
     }
 }
@@ -90,7 +98,8 @@ impl Config {
         ConfigError::check("max_message_bytes", "bytes", self.max_message_bytes, 1..=16 << 20)?;
         ConfigError::check("count_interval", "milliseconds", millis, 0..=60_000)?;
         ConfigError::check("feed_bytes", "bytes", self.feed_bytes, largest..=1 << 30)?;
-        ConfigError::check("mailbox_bytes", "bytes", self.mailbox_bytes, largest..=1 << 30)
+        ConfigError::check("mailbox_bytes", "bytes", self.mailbox_bytes, largest..=1 << 30)?;
+        ConfigError::check("history_bytes", "bytes", self.history_bytes, largest..=usize::MAX)
     }
 }
 

@@ -45,6 +45,19 @@ impl History {
         self.messages.push_back(chat);
     }
 
+    /// Lets the oldest go until it holds at most so many bytes.
+    pub(crate) fn shrink(&mut self, bytes: usize) {
+        while self.bytes > bytes
+            && let Some(oldest) = self.messages.pop_front()
+        {
+            self.bytes -= oldest.cost();
+            self.snapshot = None;
+        }
+        if self.messages.is_empty() {
+            self.messages = VecDeque::new();
+        }
+    }
+
     /// What a joiner is shown, oldest first. The same until the next message: two equal snapshots may share their
     /// memory.
     #[must_use]
@@ -99,6 +112,18 @@ mod tests {
             let expected: Vec<_> = (257 - bound..257).map(|number| number.to_string()).collect();
             assert_eq!(texts(&mut history), expected);
         }
+    }
+
+    #[test]
+    fn a_history_that_is_shrunk_keeps_the_newest_that_fit_and_shows_no_others() {
+        let mut history = History::new(100);
+        (0..10).for_each(|number| history.push(said(number)));
+        assert_eq!(texts(&mut history).len(), 10);
+        history.shrink(3 * said(9).cost() + 1);
+        assert_eq!(texts(&mut history), ["7", "8", "9"]);
+        assert_eq!(history.bytes(), 3 * said(9).cost());
+        history.shrink(0);
+        assert_eq!((history.bytes(), history.messages.capacity()), (0, 0));
     }
 
     #[test]

@@ -103,6 +103,11 @@ impl Room {
         self.members.len()
     }
 
+    /// Lets the oldest messages of the history go until it holds at most so many bytes.
+    pub(crate) fn shrink_history(&mut self, bytes: usize) {
+        self.history.shrink(bytes);
+    }
+
     pub(crate) fn history_bytes(&self) -> usize {
         self.history.bytes()
     }

@@ -41,6 +41,8 @@ pub(crate) struct Rooms {
     /// Empty rooms, in the order in which they became so.
     idle: BTreeMap<u64, RoomName>,
     idle_bytes: usize,
+    /// Of the histories of all rooms, when each was last settled.
+    history_bytes: usize,
     last_number: u64,
 }
 
@@ -53,6 +55,8 @@ struct Kept {
     deadline: Option<Instant>,
     /// Its place in `idle`.
     idle: Option<u64>,
+    /// What it has in `history_bytes`.
+    history_bytes: usize,
 }
 
 impl Rooms {
@@ -64,6 +68,7 @@ impl Rooms {
             deadlines: BTreeSet::new(),
             idle: BTreeMap::new(),
             idle_bytes: 0,
+            history_bytes: 0,
             last_number: 0,
         }
     }
@@ -137,6 +142,24 @@ impl Rooms {
             self.settle_room(name);
         }
         while self.idle_bytes > self.config.idle_history_bytes && self.forget_longest_idle() {}
+        if self.history_bytes > self.config.history_bytes {
+            self.shrink_histories();
+        }
+    }
+
+    /// Makes so much place that it is not to be done again for a while: it looks at every room.
+    fn shrink_histories(&mut self) {
+        let target = self.config.history_bytes / 8 * 7;
+        while self.history_bytes > target && self.forget_longest_idle() {}
+        if self.history_bytes <= target {
+            return;
+        }
+        let level = level(self.by_name.values().map(|kept| kept.history_bytes).collect(), target);
+        for kept in self.by_name.values_mut().filter(|kept| kept.history_bytes > level) {
+            kept.room.shrink_history(level);
+            self.history_bytes -= kept.history_bytes - kept.room.history_bytes();
+            kept.history_bytes = kept.room.history_bytes();
+        }
     }
 
     fn settle_room(&mut self, name: RoomName) {
@@ -153,10 +176,13 @@ impl Rooms {
             kept.deadline = deadline;
         }
 
+        let bytes = kept.room.history_bytes();
+        self.history_bytes = self.history_bytes - kept.history_bytes + bytes;
+        kept.history_bytes = bytes;
+
         if kept.room.member_count() > 0 || kept.idle.is_some() {
             return;
         }
-        let bytes = kept.room.history_bytes();
         if bytes == 0 {
             self.by_name.remove(&name);
         } else {
@@ -187,6 +213,7 @@ impl Rooms {
         let Some((_, name)) = self.idle.pop_first() else { return false };
         if let Some(kept) = self.by_name.remove(&name) {
             self.idle_bytes -= kept.room.history_bytes();
+            self.history_bytes -= kept.history_bytes;
         }
         true
     }
@@ -199,7 +226,7 @@ impl Rooms {
 
 impl Kept {
     fn new(config: &Config) -> Self {
-        Self { room: Room::new(config), touched: false, deadline: None, idle: None }
+        Self { room: Room::new(config), touched: false, deadline: None, idle: None, history_bytes: 0 }
     }
 
     fn touch(&mut self, name: &RoomName, touched: &mut Vec<RoomName>) {
@@ -208,6 +235,20 @@ impl Kept {
             touched.push(name.clone());
         }
     }
+}
+
+/// The most that each may have so that all together have at most `target`.
+fn level(mut sizes: Vec<usize>, target: usize) -> usize {
+    sizes.sort_unstable();
+    let mut left = target;
+    for (index, size) in sizes.iter().enumerate() {
+        let share = left / (sizes.len() - index);
+        if *size > share {
+            return share;
+        }
+        left -= size;
+    }
+    usize::MAX
 }
 
 #[cfg(test)]
@@ -277,6 +318,43 @@ mod tests {
             hub.used(room);
         }
         assert_eq!([hub.replayed("a"), hub.replayed("b"), hub.replayed("c")], [0, 1, 1]);
+    }
+
+    #[test]
+    fn where_all_histories_hold_too_much_the_fullest_rooms_lose_their_oldest_messages() {
+        let one = Chat::new("alice".into(), "hi".into()).cost();
+        let mut hub = Hub::new(|config| config.history_bytes = 16 * one);
+        hub.used("idle");
+        for (room, messages) in [("small", 2), ("large", 10), ("larger", 20)] {
+            hub.join(room).unwrap();
+            for _ in 0..messages {
+                hub.rooms.post(&room.parse().unwrap(), "alice".into(), "hi".into());
+            }
+            hub.rooms.settle(hub.now);
+        }
+        // Fourteen are left: two of the small room, and six of each of the others.
+        assert_eq!(hub.rooms.history_bytes, 14 * one);
+        let rooms = ["idle", "small", "large", "larger"];
+        assert_eq!(rooms.map(|room| hub.replayed(room)), [0, 2, 6, 6]);
+    }
+
+    #[test]
+    fn what_all_histories_hold_is_what_they_hold_however_rooms_come_and_go() {
+        let mut hub = Hub::new(|config| config.idle_history_bytes = 500);
+        for round in 0..100 {
+            hub.used(&format!("room{}", round % 7));
+        }
+        let held: usize = hub.rooms.by_name.values().map(|kept| kept.room.history_bytes()).sum();
+        assert_eq!(hub.rooms.history_bytes, held);
+        assert_eq!(hub.rooms.idle_bytes, held);
+    }
+
+    #[test]
+    fn a_level_leaves_the_small_as_they_are() {
+        assert_eq!(level(vec![1, 2, 100, 50], 23), 10);
+        assert_eq!(level(vec![5, 5], 10), usize::MAX);
+        assert_eq!(level(vec![9, 9], 0), 0);
+        assert_eq!(level(vec![], 0), usize::MAX);
     }
 
     #[test]

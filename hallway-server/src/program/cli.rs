@@ -45,6 +45,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "MESSAGES", env = "HALLWAY_HISTORY", help_heading = ROOMS, default_value_t = Core::default().history, value_parser = whole, allow_negative_numbers = true)]
     history: usize,
 
+    /// Bytes of what all rooms keep together; beyond it empty rooms are forgotten, and the fullest lose their oldest
+    #[arg(long, value_name = "BYTES", env = "HALLWAY_HISTORY_BYTES", help_heading = ROOMS, default_value_t = Core::default().history_bytes, value_parser = whole, allow_negative_numbers = true)]
+    history_bytes: usize,
+
     /// Rooms at the same time
     #[arg(long, value_name = "ROOMS", env = "HALLWAY_MAX_ROOMS", help_heading = ROOMS, default_value_t = Core::default().max_rooms, value_parser = whole, allow_negative_numbers = true)]
     max_rooms: usize,
@@ -320,6 +324,7 @@ impl Args {
     fn limits(&self) -> Result<(Core, Server), ConfigError> {
         let mut core = Core::default();
         core.history = self.history;
+        core.history_bytes = self.history_bytes;
         core.max_rooms = self.max_rooms;
         core.max_members_per_room = self.max_members_per_room;
         core.max_message_bytes = self.max_message_bytes;
