@@ -105,7 +105,12 @@ impl<T: Item + Clone> Log<T> {
     /// Drops the oldest items until the log is within its bound: to be called when its readers have had their chance to
     /// read what was pushed.
     pub fn trim(&mut self) {
-        while self.is_over_bound() {
+        self.trim_to(self.bound);
+    }
+
+    /// As [`trim`](Self::trim), within a bound that is for now.
+    pub fn trim_to(&mut self, bytes: usize) {
+        while self.bytes > bytes {
             let position = self.start;
             let Some(dropped) = self.pop() else { break };
             if let Some(remains) = dropped.remains() {

@@ -26,6 +26,13 @@ pub struct Config {
     /// because anybody can send it.
     pub trusted_proxies: Vec<IpNet>,
 
+    /// Bytes that all rooms together keep for members that are behind. Default 256 MiB.
+    ///
+    /// Each keeps at most as much as the hub's [`feed_bytes`](hallway_core::Config::feed_bytes) on each thread; where all
+    /// together exceed this, a room in which something is said gives up half of what it keeps, down to 64 KiB, and the
+    /// members that had not read it are told how much they missed.
+    pub backlog_bytes: usize,
+
     /// Chat messages a second that a connection may send in the long run. Default 50.
     ///
     /// Nothing that exceeds it is lost: the server reads no further until the connection is within its rate again.
@@ -65,6 +72,7 @@ impl Default for Config {
             max_per_ip: None,
             max_handshakes: 4_096,
             trusted_proxies: Vec::new(),
+            backlog_bytes: 256 << 20,
             rate: 50,
             burst: 200,
             origins: Origins::default(),
@@ -92,6 +100,7 @@ impl Config {
             ConfigError::check("max_per_ip", "connections", max_per_ip, 1..=10_000_000)?;
         }
         ConfigError::check("max_handshakes", "connections", self.max_handshakes, 1..=10_000_000)?;
+        ConfigError::check("backlog_bytes", "bytes", self.backlog_bytes, 1..=usize::MAX)?;
         ConfigError::check("rate", "messages a second", self.rate as usize, 1..=1_000_000)?;
         ConfigError::check("burst", "messages", self.burst as usize, 1..=1_000_000)?;
         for (option, duration) in [

@@ -25,7 +25,7 @@ use crate::{
     config::Config,
     counters,
     exposition::Exposition,
-    fanout::FanOut,
+    fanout::{Budget, FanOut},
     proxy,
     session::{self, Shared},
     transport::{Answer, End},
@@ -82,6 +82,7 @@ pub struct Server {
     config: Arc<Config>,
     admission: Arc<Admission>,
     exposition: Option<Exposition>,
+    budget: Arc<Budget>,
 }
 
 impl Server {
@@ -89,7 +90,8 @@ impl Server {
     pub fn new(hub: Hub, config: Config) -> Result<Self, ConfigError> {
         config.validate()?;
         let admission = Arc::new(Admission::new(&config));
-        Ok(Self { hub, config: Arc::new(config), admission, exposition: None })
+        let budget = Arc::new(Budget::new(config.backlog_bytes));
+        Ok(Self { hub, config: Arc::new(config), admission, exposition: None, budget })
     }
 
     /// Shows at `/metrics` what `render` returns, which is called for each request, on the thread that serves it. Without
@@ -134,8 +136,8 @@ impl Server {
         listener: TcpListener,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), HubFailed> {
-        let Self { hub, config, admission, exposition } = self;
-        let fan_out = Arc::new(FanOut::new(hub.config().feed_bytes));
+        let Self { hub, config, admission, exposition, budget } = self;
+        let fan_out = Arc::new(FanOut::new(hub.config().feed_bytes, budget));
         let mut sweeps = pin!(async {
             let mut ticks = interval(config.sweep_interval());
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

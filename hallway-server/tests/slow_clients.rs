@@ -259,3 +259,33 @@ async fn a_fault_of_one_that_does_not_read_costs_the_others_nothing() {
     slow.send(masked(FIN | TEXT, "a fault")).await;
     talk(&mut alice, &mut bob, ENOUGH..ENOUGH + 8).await;
 }
+
+#[tokio::test]
+async fn rooms_that_keep_too_much_together_keep_less_each_and_say_how_much_was_missed() {
+    // Of two rooms with a client that reads nothing, each could keep all that is said.
+    for (backlog_bytes, is_missed) in [(4 << 20, false), (256 << 10, true)] {
+        let server = server(|hub, server| {
+            hub.feed_bytes = 4 << 20;
+            server.backlog_bytes = backlog_bytes;
+        });
+        let mut slow = Vec::new();
+        for room in ["one", "two"] {
+            let at = |name: &str| format!("/chat?username={name}&room={room}");
+            let mut alice = Client::open(&server, &at("alice")).await;
+            let mut bob = Client::open(&server, &at("bob")).await;
+            let mut client = Client::open_with_small_buffer(&server, &format!("slow&room={room}")).await;
+            client.until(&joined("slow")).await;
+            alice.until(&joined("slow")).await;
+            bob.until(&joined("slow")).await;
+            talk(&mut alice, &mut bob, 0..ENOUGH).await;
+            slow.push((alice, bob, client));
+        }
+        for (alice, bob, mut client) in slow {
+            let mut next = 0;
+            let (heard, missed) = hear_to(&mut client, &mut next, ENOUGH - 1).await;
+            assert_eq!(heard + missed.iter().sum::<usize>(), ENOUGH);
+            assert_eq!(!missed.is_empty(), is_missed, "of {backlog_bytes} bytes: {missed:?}");
+            drop((alice, bob));
+        }
+    }
+}

@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::Bytes;
 use super::{
     Detached,
     batch::{BATCH_BYTES, Batch, Encoder},
+    budget::Share,
     link::Link,
     outlet::{Outlet, Written},
     pending::Pending,
@@ -25,6 +26,8 @@ pub(super) struct Broadcast {
     events: Vec<Event>,
     encoder: Encoder,
     log: Log<Batch>,
+    /// Of what all rooms' logs may hold.
+    share: Share,
     pub(super) members: Places<Outlet>,
     /// When the pass began, and where the log ended then.
     pub(super) begun: Instant,
@@ -54,12 +57,13 @@ pub(super) enum Served {
 
 impl Broadcast {
     /// Of what `feed` has before it; the log keeps `log_bytes` for members that are behind.
-    pub(super) fn new(feed: RoomFeed, log_bytes: usize, traffic: Arc<Traffic>) -> Self {
+    pub(super) fn new(feed: RoomFeed, log_bytes: usize, share: Share, traffic: Arc<Traffic>) -> Self {
         Self {
             feed,
             events: Vec::new(),
             encoder: Encoder::new(BATCH_BYTES.min(log_bytes / 4)),
             log: Log::new(log_bytes),
+            share,
             members: Places::new(),
             begun: Instant::now(),
             begun_at: 0,
@@ -137,6 +141,7 @@ impl Broadcast {
         self.tally.pass_ended(self.begun);
         // All had their chance: who has not taken it is slow.
         self.log.trim();
+        self.yield_to_others();
         if self.log.end() > self.begun_at || !self.encoder.is_empty() {
             Served::ToTheLast
         } else if self.has_ended {
@@ -209,7 +214,17 @@ impl Broadcast {
             self.tally.sent(mem::take(&mut outlet.sent));
         });
         self.tally.report();
+        self.share.hold(self.log.bytes());
         more
+    }
+
+    /// Where all rooms hold too much together, those that go on talking give up half of what they hold.
+    fn yield_to_others(&mut self) {
+        let held = self.log.bytes();
+        if self.share.hold(held) && held > LEAST_LOG_BYTES {
+            self.log.trim_to((held / 2).max(LEAST_LOG_BYTES));
+            self.share.hold(self.log.bytes());
+        }
     }
 
     fn seal(&mut self) {
@@ -279,6 +294,9 @@ impl Broadcast {
         own.seal().frames
     }
 }
+
+/// What a room keeps for members that are behind however much others keep: so that a short hitch is no loss.
+const LEAST_LOG_BYTES: usize = 64 << 10;
 
 /// Speakers that a pass begins with.
 const MAX_SPEAKERS: usize = 16;

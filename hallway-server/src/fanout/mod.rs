@@ -12,6 +12,7 @@
 
 mod batch;
 mod broadcast;
+mod budget;
 mod link;
 mod outlet;
 mod pending;
@@ -32,6 +33,9 @@ use tokio::{io::ReadBuf, net::TcpStream, task::AbortHandle, time::Instant};
 use tokio_tungstenite::tungstenite::Bytes;
 
 pub(crate) use batch::text_frame;
+use broadcast::Broadcast;
+pub(crate) use budget::Budget;
+use budget::Share;
 use link::{Link, Ticks};
 use outlet::Written;
 use room::{LongPasses, Place, Room};
@@ -43,6 +47,7 @@ use crate::{config::Config, counters::Traffic, transport::End};
 pub(crate) struct FanOut {
     rooms: Mutex<HashMap<RoomName, Served>>,
     log_bytes: usize,
+    budget: Arc<Budget>,
     ticks: Arc<Ticks>,
     long_passes: LongPasses,
     traffic: Arc<Traffic>,
@@ -81,12 +86,13 @@ pub(crate) struct Detached {
 }
 
 impl FanOut {
-    /// A fan-out whose logs keep at most `log_bytes` for the slow members of a room.
-    pub(crate) fn new(log_bytes: usize) -> Self {
+    /// A fan-out whose logs keep at most `log_bytes` for the slow members of a room, and all together what is in the budget.
+    pub(crate) fn new(log_bytes: usize, budget: Arc<Budget>) -> Self {
         let ticks = Arc::new(Ticks::starting(Instant::now()));
         Self {
             rooms: Mutex::default(),
             log_bytes,
+            budget,
             ticks,
             long_passes: LongPasses::default(),
             traffic: Arc::new(Traffic::new()),
@@ -116,12 +122,9 @@ impl FanOut {
             }
             Entry::Vacant(vacant) => {
                 let watch = feed.watch();
-                let room = Arc::new(Room::new(
-                    feed,
-                    self.log_bytes,
-                    Arc::clone(&self.long_passes),
-                    Arc::clone(&self.traffic),
-                ));
+                let share = Share::new(Arc::clone(&self.budget));
+                let broadcast = Broadcast::new(feed, self.log_bytes, share, Arc::clone(&self.traffic));
+                let room = Arc::new(Room::new(broadcast, Arc::clone(&self.long_passes)));
                 let place = room.attach(stream, Arc::clone(&link), replay, None);
                 // Not before there is somebody to be served: what it took in would be nobody's.
                 let task = tokio::spawn(Arc::clone(&room).run(watch)).abort_handle();

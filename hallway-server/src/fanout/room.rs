@@ -22,7 +22,7 @@ use super::{
     link::Link,
     outlet::{Outlet, Written},
 };
-use crate::{counters::Traffic, transport::End};
+use crate::transport::End;
 
 /// The lock is held for pieces of a pass and never across a wait.
 #[derive(Debug)]
@@ -41,13 +41,8 @@ pub(super) struct Place(usize);
 pub(super) type LongPasses = Arc<AtomicUsize>;
 
 impl Room {
-    pub(super) fn new(
-        feed: RoomFeed,
-        log_bytes: usize,
-        long_passes: LongPasses,
-        traffic: Arc<Traffic>,
-    ) -> Self {
-        let broadcast = Mutex::new(Broadcast::new(feed, log_bytes, traffic));
+    pub(super) fn new(broadcast: Broadcast, long_passes: LongPasses) -> Self {
+        let broadcast = Mutex::new(broadcast);
         Self { broadcast, is_large: AtomicBool::new(false), long_passes }
     }
 

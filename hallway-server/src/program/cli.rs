@@ -61,6 +61,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "BYTES", env = "HALLWAY_MAX_MESSAGE_BYTES", help_heading = ROOMS, default_value_t = Core::default().max_message_bytes, value_parser = whole, allow_negative_numbers = true)]
     max_message_bytes: usize,
 
+    /// Bytes that all rooms together keep for members that are behind; beyond it these miss messages sooner
+    #[arg(long, value_name = "BYTES", env = "HALLWAY_BACKLOG_BYTES", help_heading = ROOMS, default_value_t = Server::default().backlog_bytes, value_parser = whole, allow_negative_numbers = true)]
+    backlog_bytes: usize,
+
     /// Messages a second that a connection may send; beyond it the server reads no further until it is within again
     #[arg(long, value_name = "MESSAGES", env = "HALLWAY_RATE", help_heading = CONNECTIONS, default_value_t = Server::default().rate, value_parser = whole32, allow_negative_numbers = true)]
     rate: u32,
@@ -339,6 +343,7 @@ impl Args {
         server.max_per_ip = self.max_per_ip;
         server.max_handshakes = self.max_handshakes;
         server.trusted_proxies.clone_from(&self.trusted_proxy);
+        server.backlog_bytes = self.backlog_bytes;
         server.rate = self.rate;
         server.burst = self.burst;
         server.origins = self.origins();
