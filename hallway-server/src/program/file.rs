@@ -5,7 +5,7 @@ use std::{borrow::Cow, fs, path::Path};
 use clap::{Arg, ArgAction, Command};
 use toml::{Table, Value};
 
-use super::cli::in_one_line;
+use super::settings::in_one_line;
 
 /// The command whose options have the file's settings for defaults, so that what is given elsewhere wins and the values
 /// are read and judged in one place; and the names of these settings. An error is one line.

@@ -1,17 +1,18 @@
 //! What the program adds to the library.
 
-mod cli;
 mod file;
 mod health;
 mod logging;
 mod open_files;
+mod options;
 mod recorder;
 mod serving;
+mod settings;
 mod signals;
 
 use std::process::ExitCode;
 
-use cli::{Command, Settings};
+use settings::{Command, Settings};
 
 /// What was asked for could not be done, and what was asked for could not be understood.
 const FAILURE: u8 = 1;

@@ -15,7 +15,7 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use super::{cli::Settings, logging, open_files, recorder, signals};
+use super::{logging, open_files, recorder, settings::Settings, signals};
 
 /// Serves from as many threads as were asked for, each with a runtime and a fan-out of its own: what is written to a
 /// room's members on one thread crosses no other. The hub lives on this one.

@@ -1,8 +1,6 @@
-//! The settings: from the command line, the environment and a file, in this order of precedence.
+//! The options of the command line, which are the settings wherever they are given.
 
 use std::{
-    env,
-    fmt::Write,
     net::{IpAddr, SocketAddr},
     num::NonZero,
     path::PathBuf,
@@ -10,12 +8,12 @@ use std::{
     time::Duration,
 };
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand, parser::ValueSource};
+use clap::{Parser, Subcommand};
 use hallway_core::ConfigError;
 use hallway_server::{IpNet, Origins};
 use tracing_subscriber::EnvFilter;
 
-use super::{USAGE, file, logging::Format};
+use super::logging::Format;
 
 /// A chat server: rooms over WebSockets, with the last messages replayed to who joins
 #[derive(Debug, Parser)]
@@ -23,11 +21,11 @@ use super::{USAGE, file, logging::Format};
 pub(super) struct Args {
     /// What to do; without one it serves
     #[command(subcommand)]
-    command: Option<Asked>,
+    pub(super) command: Option<Asked>,
 
     /// A TOML file with settings, each named as the option is; what is given here or in the environment wins over it
     #[arg(long, value_name = "FILE", env = "HALLWAY_CONFIG")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
 
     /// Address and port to listen on
     #[arg(long, value_name = "ADDR", env = "HALLWAY_LISTEN", default_value = "127.0.0.1:8080", value_parser = address)]
@@ -76,7 +74,7 @@ pub(super) struct Args {
     /// Connections at the same time; one more is answered with HTTP 503. By default as many as the limit of open files
     /// allows, which is raised as far as it can be
     #[arg(long, value_name = "CONNECTIONS", env = "HALLWAY_MAX_CONNECTIONS", help_heading = CONNECTIONS, value_parser = whole, allow_negative_numbers = true)]
-    max_connections: Option<usize>,
+    pub(super) max_connections: Option<usize>,
 
     /// Connections from one address at the same time, of IPv6 from one network of 64 bits; one more is answered with HTTP
     /// 503. By default there is no limit, because behind a proxy all have one address: see --trusted-proxy
@@ -121,16 +119,16 @@ pub(super) struct Args {
 
     /// How a line of the log is written, to stderr
     #[arg(long, value_name = "FORMAT", env = "HALLWAY_LOG", help_heading = LOG, value_enum, default_value_t = Format::Human)]
-    log: Format,
+    pub(super) log: Format,
 
     /// What is logged: a level (error, warn, info, debug, trace), or a filter such as `warn,hallway_server=debug`, which
     /// also has a line for every connection
     #[arg(long, value_name = "FILTER", env = "RUST_LOG", help_heading = LOG, default_value = "info", value_parser = log_filter)]
-    log_level: String,
+    pub(super) log_level: String,
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]
-enum Asked {
+pub(super) enum Asked {
     /// Say whether the settings are valid, and what they are
     Check,
     /// Ask the server that listens on --listen whether it serves; exit code 0 if it does
@@ -150,182 +148,22 @@ SIGTERM or SIGINT shuts down, which takes at most 4 s by default; a second one e
 /// More than any machine has use for.
 const MAX_THREADS: usize = 1024;
 
-type Core = hallway_core::Config;
-type Server = hallway_server::Config;
-
-/// What the process is to do.
-#[derive(Debug)]
-pub(super) struct Settings {
-    pub(super) command: Command,
-    pub(super) address: SocketAddr,
-    pub(super) threads: usize,
-    pub(super) hub: Core,
-    pub(super) server: Server,
-    /// Nothing where it is the system's to say.
-    pub(super) max_connections: Option<usize>,
-    pub(super) log: Format,
-    pub(super) log_filter: EnvFilter,
-    /// What they all are, as a file would have them.
-    pub(super) effective: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Command {
-    Serve,
-    Check,
-    Health,
-}
-
-impl Settings {
-    /// Reads the settings. Where they are not to be served, it has printed help, or in one line what is wrong, and says
-    /// with which code to exit.
-    pub(super) fn read() -> Result<Self, u8> {
-        let command = Args::command().mut_args(|arg| arg.global(true));
-        known_variables(&command).map_err(|error| say(&error))?;
-        let given = parse(command.clone())?;
-        let (command, in_file) = match given.get_one::<PathBuf>("config") {
-            Some(path) => file::as_defaults(path, command).map_err(|error| say(&error))?,
-            None => (command, Vec::new()),
-        };
-        let matches = parse(command.clone())?;
-        let args = Args::from_arg_matches(&matches).map_err(|error| say(&error.to_string()))?;
-        let (hub, server) = args.limits().map_err(|error| match error {
-            ConfigError::OutOfRange { option, unit, value, min, max } => {
-                let name = name_of(option, &command, &matches);
-                say(&format!("{name} is {value} {unit}, allowed are {min} to {max}"))
-            }
-            other => say(&other.to_string()),
-        })?;
-        Ok(Self {
-            command: match args.command {
-                None => Command::Serve,
-                Some(Asked::Check) => Command::Check,
-                Some(Asked::Health) => Command::Health,
-            },
-            address: args.address(),
-            threads: args.threads(),
-            hub,
-            server,
-            max_connections: args.max_connections,
-            log: args.log,
-            log_filter: EnvFilter::try_new(&args.log_level).map_err(|error| say(&error.to_string()))?,
-            effective: effective(&in_file, &matches),
-        })
-    }
-}
-
-/// The exit code behind it.
-fn say(error: &str) -> u8 {
-    eprintln!("error: {error}");
-    USAGE
-}
-
-fn parse(command: clap::Command) -> Result<ArgMatches, u8> {
-    let variables: Vec<_> = variables(&command).collect();
-    command.try_get_matches().map_err(|error| {
-        if !error.use_stderr() {
-            // There is nowhere to say that help cannot be printed.
-            let _ = error.print();
-            return 0;
-        }
-        let line = in_one_line(&error);
-        let is_given = |option: &str| env::args().any(|argument| argument.split('=').next() == Some(option));
-        let variable = variables.iter().find(|(option, variable)| {
-            line.contains(&format!("'{option} ")) && !is_given(option) && env::var_os(variable).is_some()
-        });
-        match variable {
-            Some((_, variable)) => say(&format!("{line} (in the environment: {variable})")),
-            None => say(&line),
-        }
-    })
-}
-
-/// What is wrong, and what is possible; all else that is said of it is advice.
-pub(super) fn in_one_line(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let mut lines = text.lines().map(str::trim);
-    let first = lines.next().unwrap_or_default();
-    let first = first.strip_prefix("error: ").unwrap_or(first);
-    match lines.find(|line| line.starts_with("[possible values: ")) {
-        Some(possible) => format!("{first} {possible}"),
-        None => first.to_owned(),
-    }
-}
-
-/// The options that have a variable in the environment, and that.
-fn variables(command: &clap::Command) -> impl Iterator<Item = (String, String)> {
-    command.get_arguments().filter_map(|arg| {
-        let variable = arg.get_env()?.to_str()?;
-        Some((format!("--{}", arg.get_long()?), variable.to_owned()))
-    })
-}
-
-/// A setting that is misspelt is not to be silently without effect.
-fn known_variables(command: &clap::Command) -> Result<(), String> {
-    let known: Vec<_> = variables(command).map(|(_, variable)| variable).collect();
-    let unknown = env::vars_os()
-        .filter_map(|(variable, _)| variable.into_string().ok())
-        .find(|variable| variable.starts_with("HALLWAY_") && !known.contains(variable));
-    match unknown {
-        Some(variable) => {
-            Err(format!("there is no setting {variable}, which is in the environment; see --help"))
-        }
-        None => Ok(()),
-    }
-}
-
-/// Where a setting was given.
-fn name_of(id: &str, command: &clap::Command, matches: &ArgMatches) -> String {
-    let option = id.replace('_', "-");
-    let arg = command.get_arguments().find(|arg| arg.get_id() == id);
-    match (matches.try_contains_id(id).is_ok().then(|| matches.value_source(id)).flatten(), arg) {
-        (Some(ValueSource::EnvVariable), Some(arg)) => {
-            arg.get_env().and_then(|variable| variable.to_str()).unwrap_or(&option).to_owned()
-        }
-        (Some(ValueSource::DefaultValue), _) => option,
-        _ => format!("--{option}"),
-    }
-}
-
-/// All settings and where each comes from, as a file would have them.
-fn effective(in_file: &[String], matches: &ArgMatches) -> String {
-    let mut text = String::new();
-    // In the order of --help: a file changes that of the command's own.
-    for arg in Args::command().get_arguments() {
-        let (id, Some(name)) = (arg.get_id().as_str(), arg.get_long()) else { continue };
-        if matches!(id, "help" | "version" | "config") {
-            continue;
-        }
-        let values: Vec<_> =
-            matches.get_raw(id).into_iter().flatten().map(|value| value.to_string_lossy()).collect();
-        let source = match matches.value_source(id) {
-            Some(ValueSource::CommandLine) => "command line",
-            Some(ValueSource::EnvVariable) => "environment",
-            Some(_) if in_file.iter().any(|key| key == name) => "file",
-            Some(_) | None => "default",
-        };
-        // Writing to a text cannot fail.
-        let _ = match file::toml(arg, &values) {
-            Some(value) => writeln!(text, "{name} = {value} # {source}"),
-            None => writeln!(text, "# {name} is not set"),
-        };
-    }
-    text
-}
+pub(super) type Core = hallway_core::Config;
+pub(super) type Server = hallway_server::Config;
 
 impl Args {
-    fn address(&self) -> SocketAddr {
+    pub(super) fn address(&self) -> SocketAddr {
         let mut address = self.listen;
         address.set_port(self.port.unwrap_or(address.port()));
         address
     }
 
-    fn threads(&self) -> usize {
+    pub(super) fn threads(&self) -> usize {
         self.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get))
     }
 
     /// The hub's limits and the server's, checked.
-    fn limits(&self) -> Result<(Core, Server), ConfigError> {
+    pub(super) fn limits(&self) -> Result<(Core, Server), ConfigError> {
         let mut core = Core::default();
         core.history = self.history;
         core.history_bytes = self.history_bytes;

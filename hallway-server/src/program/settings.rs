@@ -1,0 +1,173 @@
+//! The settings: from the command line, the environment and a file, in this order of precedence.
+
+use std::{env, fmt::Write, net::SocketAddr, path::PathBuf};
+
+use clap::{ArgMatches, CommandFactory, FromArgMatches, parser::ValueSource};
+use hallway_core::ConfigError;
+use tracing_subscriber::EnvFilter;
+
+use super::{
+    USAGE, file,
+    logging::Format,
+    options::{Args, Asked, Core, Server},
+};
+
+/// What the process is to do.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) command: Command,
+    pub(super) address: SocketAddr,
+    pub(super) threads: usize,
+    pub(super) hub: Core,
+    pub(super) server: Server,
+    /// Nothing where it is the system's to say.
+    pub(super) max_connections: Option<usize>,
+    pub(super) log: Format,
+    pub(super) log_filter: EnvFilter,
+    /// What they all are, as a file would have them.
+    pub(super) effective: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Command {
+    Serve,
+    Check,
+    Health,
+}
+
+impl Settings {
+    /// Reads the settings. Where they are not to be served, it has printed help, or in one line what is wrong, and says
+    /// with which code to exit.
+    pub(super) fn read() -> Result<Self, u8> {
+        let command = Args::command().mut_args(|arg| arg.global(true));
+        known_variables(&command).map_err(|error| say(&error))?;
+        let given = parse(command.clone())?;
+        let (command, in_file) = match given.get_one::<PathBuf>("config") {
+            Some(path) => file::as_defaults(path, command).map_err(|error| say(&error))?,
+            None => (command, Vec::new()),
+        };
+        let matches = parse(command.clone())?;
+        let args = Args::from_arg_matches(&matches).map_err(|error| say(&error.to_string()))?;
+        let (hub, server) = args.limits().map_err(|error| match error {
+            ConfigError::OutOfRange { option, unit, value, min, max } => {
+                let name = name_of(option, &command, &matches);
+                say(&format!("{name} is {value} {unit}, allowed are {min} to {max}"))
+            }
+            other => say(&other.to_string()),
+        })?;
+        Ok(Self {
+            command: match args.command {
+                None => Command::Serve,
+                Some(Asked::Check) => Command::Check,
+                Some(Asked::Health) => Command::Health,
+            },
+            address: args.address(),
+            threads: args.threads(),
+            hub,
+            server,
+            max_connections: args.max_connections,
+            log: args.log,
+            log_filter: EnvFilter::try_new(&args.log_level).map_err(|error| say(&error.to_string()))?,
+            effective: effective(&in_file, &matches),
+        })
+    }
+}
+
+/// The exit code behind it.
+fn say(error: &str) -> u8 {
+    eprintln!("error: {error}");
+    USAGE
+}
+
+fn parse(command: clap::Command) -> Result<ArgMatches, u8> {
+    let variables: Vec<_> = variables(&command).collect();
+    command.try_get_matches().map_err(|error| {
+        if !error.use_stderr() {
+            // There is nowhere to say that help cannot be printed.
+            let _ = error.print();
+            return 0;
+        }
+        let line = in_one_line(&error);
+        let is_given = |option: &str| env::args().any(|argument| argument.split('=').next() == Some(option));
+        let variable = variables.iter().find(|(option, variable)| {
+            line.contains(&format!("'{option} ")) && !is_given(option) && env::var_os(variable).is_some()
+        });
+        match variable {
+            Some((_, variable)) => say(&format!("{line} (in the environment: {variable})")),
+            None => say(&line),
+        }
+    })
+}
+
+/// What is wrong, and what is possible; all else that is said of it is advice.
+pub(super) fn in_one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let mut lines = text.lines().map(str::trim);
+    let first = lines.next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    match lines.find(|line| line.starts_with("[possible values: ")) {
+        Some(possible) => format!("{first} {possible}"),
+        None => first.to_owned(),
+    }
+}
+
+/// The options that have a variable in the environment, and that.
+fn variables(command: &clap::Command) -> impl Iterator<Item = (String, String)> {
+    command.get_arguments().filter_map(|arg| {
+        let variable = arg.get_env()?.to_str()?;
+        Some((format!("--{}", arg.get_long()?), variable.to_owned()))
+    })
+}
+
+/// A setting that is misspelt is not to be silently without effect.
+fn known_variables(command: &clap::Command) -> Result<(), String> {
+    let known: Vec<_> = variables(command).map(|(_, variable)| variable).collect();
+    let unknown = env::vars_os()
+        .filter_map(|(variable, _)| variable.into_string().ok())
+        .find(|variable| variable.starts_with("HALLWAY_") && !known.contains(variable));
+    match unknown {
+        Some(variable) => {
+            Err(format!("there is no setting {variable}, which is in the environment; see --help"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Where a setting was given.
+fn name_of(id: &str, command: &clap::Command, matches: &ArgMatches) -> String {
+    let option = id.replace('_', "-");
+    let arg = command.get_arguments().find(|arg| arg.get_id() == id);
+    match (matches.try_contains_id(id).is_ok().then(|| matches.value_source(id)).flatten(), arg) {
+        (Some(ValueSource::EnvVariable), Some(arg)) => {
+            arg.get_env().and_then(|variable| variable.to_str()).unwrap_or(&option).to_owned()
+        }
+        (Some(ValueSource::DefaultValue), _) => option,
+        _ => format!("--{option}"),
+    }
+}
+
+/// All settings and where each comes from, as a file would have them.
+fn effective(in_file: &[String], matches: &ArgMatches) -> String {
+    let mut text = String::new();
+    // In the order of --help: a file changes that of the command's own.
+    for arg in Args::command().get_arguments() {
+        let (id, Some(name)) = (arg.get_id().as_str(), arg.get_long()) else { continue };
+        if matches!(id, "help" | "version" | "config") {
+            continue;
+        }
+        let values: Vec<_> =
+            matches.get_raw(id).into_iter().flatten().map(|value| value.to_string_lossy()).collect();
+        let source = match matches.value_source(id) {
+            Some(ValueSource::CommandLine) => "command line",
+            Some(ValueSource::EnvVariable) => "environment",
+            Some(_) if in_file.iter().any(|key| key == name) => "file",
+            Some(_) | None => "default",
+        };
+        // Writing to a text cannot fail.
+        let _ = match file::toml(arg, &values) {
+            Some(value) => writeln!(text, "{name} = {value} # {source}"),
+            None => writeln!(text, "# {name} is not set"),
+        };
+    }
+    text
+}
