@@ -51,9 +51,17 @@ pub(crate) async fn run(stream: TcpStream, shared: Arc<Shared>, mut place: Box<P
             end
         }
     };
+    Box::pin(close(socket, end, place, &shared)).await;
+}
+
+async fn close(socket: Socket, mut end: End, place: Box<Place>, shared: &Shared) {
+    // What a room says ends with the hub, also where that failed.
+    if end == End::ShuttingDown && shared.hub.closed().await.is_err() {
+        end = End::Internal;
+    }
     counters::session_ended(&end);
     debug!(client = %place.client(), reason = end.name(), "session ended");
-    Box::pin(finish(socket, &end, shared.config.close_timeout)).await;
+    finish(socket, &end, shared.config.close_timeout).await;
 }
 
 type Socket = WebSocketStream<Wire>;

@@ -166,7 +166,7 @@ impl hallway_core::Clock for Breakable {
 }
 
 #[tokio::test]
-async fn where_the_hub_fails_every_client_is_closed_and_the_server_says_that_it_failed() {
+async fn where_the_hub_fails_every_client_is_closed_with_1011_and_the_server_says_that_it_failed() {
     let clock = Breakable::default();
     let hub = hallway_core::Hub::spawn(hallway_core::Config::default(), clock.clone()).unwrap();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -179,7 +179,7 @@ async fn where_the_hub_fails_every_client_is_closed_and_the_server_says_that_it_
     alice.until(&joined("alice")).await;
     clock.0.store(true, std::sync::atomic::Ordering::Relaxed);
     alice.say("and now").await;
-    alice.until_closed_with(1001).await;
+    alice.until_closed_with(1011).await;
     drop(alice);
     let error = in_time(server).await.unwrap().unwrap_err();
     assert_eq!(error, hallway_server::ServeError::HubFailed(hallway_core::HubFailed));
