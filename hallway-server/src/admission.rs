@@ -39,8 +39,8 @@ struct Handshakes {
 pub(crate) struct Place {
     admission: Arc<Admission>,
     client: IpAddr,
-    /// Whether it is counted among those of its client's address.
-    is_counted: bool,
+    /// Among which it is counted.
+    block: Option<IpAddr>,
 }
 
 /// A connection that has not sent its request. Dropping it says that it has, or has gone.
@@ -69,7 +69,7 @@ impl Admission {
             return Err(Answer::TooManyConnections);
         }
         taken.connections += 1;
-        Ok(Box::new(Place { admission: Arc::clone(self), client: peer, is_counted: false }))
+        Ok(Box::new(Place { admission: Arc::clone(self), client: peer, block: None }))
     }
 
     /// How many connections there are.
@@ -112,15 +112,16 @@ impl Place {
     /// Counts the connection among those of this address, once it is known whose it is.
     pub(crate) fn belongs_to(&mut self, client: IpAddr) -> Result<(), Answer> {
         self.client = client;
-        let Some(max) = self.admission.max_per_ip.filter(|_| !self.is_counted) else { return Ok(()) };
+        let Some(max) = self.admission.max_per_ip.filter(|_| self.block.is_none()) else { return Ok(()) };
         let mut taken = self.admission.taken();
-        let connections = taken.by_block.entry(block(client)).or_default();
+        let block = block(client);
+        let connections = taken.by_block.entry(block).or_default();
         if *connections >= max {
             return Err(Answer::TooManyFromAddress);
         }
         *connections += 1;
         drop(taken);
-        self.is_counted = true;
+        self.block = Some(block);
         Ok(())
     }
 }
@@ -129,8 +130,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.admission.taken();
         taken.connections -= 1;
-        let block = block(self.client);
-        if self.is_counted
+        if let Some(block) = self.block
             && let Some(connections) = taken.by_block.get_mut(&block)
         {
             *connections -= 1;

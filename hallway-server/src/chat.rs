@@ -46,8 +46,9 @@ async fn hear(
 ) -> End {
     let mut rate = Rate::new(shared.config.rate, shared.config.burst, Instant::now());
     let mut turn = 0;
+    let mut has_grown = false;
     loop {
-        let payload = match received(socket.next().await) {
+        let (payload, is_text) = match received(socket.next().await) {
             Ok(Incoming::Text(frame)) => {
                 // A client above its rate is not silent: it is the server that does not read.
                 seat.hear();
@@ -59,15 +60,18 @@ async fn hear(
                         seat.tell(&text_frame(&dialect::encode_notice(&format!("not sent: {reason}"))));
                     }
                 }
-                frame.len()
+                (frame.len(), true)
             }
             Ok(Incoming::Binary(_)) => return End::Binary,
             // The socket has answered it. It counts as a message: answers are not for nothing either.
-            Ok(Incoming::Control(payload)) => payload.len(),
+            Ok(Incoming::Control(payload)) => (payload.len(), false),
             Err(end) => return end,
         };
         let is_read = socket.get_mut().has_yielded();
-        if is_read && payload > LARGE_PAYLOAD_BYTES {
+        has_grown |= payload > LARGE_PAYLOAD_BYTES;
+        // After a ping its pong is still in the WebSocket, and would be lost with it.
+        if is_read && is_text && has_grown {
+            has_grown = false;
             // Its read buffer has grown with the message, and would stay so.
             let max_message_bytes = shared.hub.config().max_message_bytes;
             *socket = Box::pin(websocket(socket.get_mut().take(), Vec::new(), max_message_bytes)).await;

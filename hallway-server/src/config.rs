@@ -112,8 +112,19 @@ impl Config {
             ("shutdown_grace", self.shutdown_grace),
         ] {
             let millis = usize::try_from(duration.as_millis()).unwrap_or(usize::MAX);
-            ConfigError::check(option, "milliseconds", millis, 1..=86_400_000)?;
+            ConfigError::check(option, "milliseconds", millis, 1..=MAX_MILLIS)?;
         }
-        Ok(())
+        // Otherwise every client that is silent is dropped, and none pinged.
+        let (ping_after, silence) = (self.ping_after.as_millis(), self.silence_timeout.as_millis());
+        let millis = |duration| usize::try_from(duration).unwrap_or(usize::MAX);
+        ConfigError::check(
+            "silence_timeout",
+            "milliseconds",
+            millis(silence),
+            millis(ping_after) + 1..=MAX_MILLIS,
+        )
     }
 }
+
+/// A day.
+const MAX_MILLIS: usize = 86_400_000;

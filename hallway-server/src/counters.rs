@@ -236,9 +236,10 @@ pub(crate) fn reader_blocked() {
     counter!(READERS_BLOCKED).increment(1);
 }
 
-pub(crate) fn reader_overtaken(messages: u64) {
-    counter!(READERS_OVERTAKEN).increment(1);
-    counter!(MESSAGES_MISSED).increment(messages);
+/// Each of so many has lost these messages.
+pub(crate) fn readers_overtaken(readers: usize, messages: u64) {
+    counter!(READERS_OVERTAKEN).increment(readers as u64);
+    counter!(MESSAGES_MISSED).increment(messages.saturating_mul(readers as u64));
 }
 
 pub(crate) fn frames_forgotten() {

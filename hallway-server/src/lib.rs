@@ -16,7 +16,7 @@
 //! ```
 //!
 //! What happens is counted through the [`metrics`] facade, for whoever installs a recorder before the server is made, and
-//! shown at `/metrics` by [`Server::show_metrics`]. All names begin with `hallway_`; `docs/metrics.md` has them.
+//! shown at `/metrics` by [`Server::show_metrics`], which sets the gauges. All names begin with `hallway_`; `docs/metrics.md` has them.
 //!
 //! [`transport`] holds what is not about chat: the handshake, the limits of reading, and the end of a connection.
 
@@ -42,7 +42,7 @@ mod wire;
 pub use config::Config;
 pub use counters::describe_metrics;
 pub use ipnet::IpNet;
-pub use listener::{RECEIVE_BUFFER_BYTES, SEND_BUFFER_BYTES, ServeError, Server, serve};
+pub use listener::{MAX_REFUSALS, RECEIVE_BUFFER_BYTES, SEND_BUFFER_BYTES, ServeError, Server, serve};
 pub use origin::Origins;
 
 #[cfg(doc)]

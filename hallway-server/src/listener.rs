@@ -45,6 +45,7 @@ pub async fn serve(
 
 /// Why [`serve`] did not serve, or ended.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum ServeError {
     /// It cannot run with these limits.
     #[error(transparent)]
@@ -259,12 +260,9 @@ impl Sessions {
         }
     }
 
-    /// Without waiting for what it asks.
     fn refuse(&mut self, stream: TcpStream, answer: Answer) {
-        counters::answered(&answer);
         if self.refusals.len() < MAX_REFUSALS {
-            let limit = self.shared.config.close_timeout;
-            self.refusals.spawn(async move { answer.send(stream, false, limit).await });
+            self.refusals.spawn(session::refuse(stream, answer, Arc::clone(&self.shared)));
         } else {
             counters::connection_dropped();
         }
@@ -299,5 +297,6 @@ fn report(ended: Result<(), JoinError>) {
 /// Between two attempts to accept while the system refuses: short beside a client's patience, and next to no work.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Connections that are told at the same time why they are not served. More are dropped without a word.
-const MAX_REFUSALS: usize = 64;
+/// Connections on one thread that are told at the same time why they are not served, beyond
+/// [`Config::max_connections`]. More are dropped without a word.
+pub const MAX_REFUSALS: usize = 64;

@@ -5,6 +5,7 @@
 
 /// Which values of `Origin` are let in. A request without one always is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Origins {
     /// Pages from the host and port that the request itself is for.
     #[default]

@@ -35,7 +35,6 @@ pub(crate) struct Shared {
 /// Serves the connection. Returns when it is closed, and then gives its place back.
 pub(crate) async fn run(stream: TcpStream, shared: Arc<Shared>, mut place: Box<Place>) {
     // What is done once is boxed: its state would otherwise be carried for as long as the connection lives.
-    // The socket is dropped first where the task is: a member is out of the fan-out before it leaves the hub's room.
     let Some((seated, mut socket)) = Box::pin(enter(stream, &mut place, &shared)).await else { return };
     let end = match seated {
         Ok((sender, seat)) => {
@@ -43,6 +42,7 @@ pub(crate) async fn run(stream: TcpStream, shared: Arc<Shared>, mut place: Box<P
             if socket.get_ref().is_in_message() {
                 counters::message_unfinished();
             }
+            // Before it leaves the hub's room, with its sender.
             socket.get_mut().detach();
             end
         }
@@ -62,6 +62,25 @@ async fn close(socket: Socket, mut end: End, place: Box<Place>, shared: &Shared)
     counters::session_ended(&end);
     debug!(client = %place.client(), reason = end.name(), "session ended");
     finish(socket, &end, shared.config.close_timeout).await;
+}
+
+/// Answers a connection that is not served. Whoever looks after the server is heard all the same: one that is full is
+/// not sick, and then its metrics are wanted.
+pub(crate) async fn refuse(mut stream: TcpStream, answer: Answer, shared: Arc<Shared>) {
+    let limit = shared.config.close_timeout;
+    let mut head_only = false;
+    let answer = match answer {
+        Answer::TooManyConnections => match timeout(limit, RequestHead::read(&mut stream)).await {
+            Ok(Ok(head)) if matches!(head.path(), "/healthz" | "/metrics") => {
+                head_only = head.method() == "HEAD";
+                answer_to(&head, &shared).await.err().unwrap_or(answer)
+            }
+            _ => answer,
+        },
+        answer => answer,
+    };
+    counters::answered(&answer);
+    answer.send(stream, head_only, limit).await;
 }
 
 type Socket = WebSocketStream<Wire>;
@@ -126,6 +145,7 @@ async fn read_request(
     let handshaking = shared.admission.begin_handshake();
     let mut stopping = shared.stopping.clone();
     let read = tokio::select! {
+        biased;
         read = timeout(config.handshake_timeout, RequestHead::read(stream)) => read,
         // Whoever has not asked for anything yet is not waited for.
         _ = stopping.wait_for(|stopping| *stopping) => return Err(refuse(Answer::ShuttingDown)),
@@ -143,13 +163,22 @@ async fn read_request(
     } else {
         Ok(())
     };
-    let answer = match counted.and_then(|()| route(&head, config)) {
-        Ok(Route::Join(request)) => return Ok((request, head.take_rest())),
-        Ok(Route::Metrics) => match &shared.exposition {
-            Some(exposition) => Answer::Metrics(exposition.page(&shared.hub, &shared.admission).await),
-            None => Answer::NotFound,
-        },
-        Err(answer) => answer,
+    let routed = match counted {
+        Ok(()) => answer_to(&head, shared).await,
+        Err(answer) => Err(answer),
     };
-    Err(Some(Refusal { answer, head_only: head.method() == "HEAD" }))
+    routed
+        .map(|request| (request, head.take_rest()))
+        .map_err(|answer| Some(Refusal { answer, head_only: head.method() == "HEAD" }))
+}
+
+/// Whom it asks to join, or what it is answered.
+async fn answer_to(head: &RequestHead, shared: &Shared) -> Result<JoinRequest, Answer> {
+    match (route(head, &shared.config)?, &shared.exposition) {
+        (Route::Join(request), _) => Ok(request),
+        (Route::Metrics, Some(exposition)) => {
+            Err(Answer::Metrics(exposition.page(&shared.hub, &shared.admission).await))
+        }
+        (Route::Metrics, None) => Err(Answer::NotFound),
+    }
 }

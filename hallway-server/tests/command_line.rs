@@ -93,7 +93,7 @@ async fn an_option_that_cannot_be_is_named_in_one_line_with_its_value_and_what_i
 
 #[tokio::test]
 async fn a_port_in_the_environment_that_cannot_be_is_named_likewise() {
-    for value in ["http", "65536", "8080 ", ""] {
+    for value in ["http", "65536", "8080 "] {
         let mut command = hallway(&[]);
         command.env("PORT", value);
         let output = output(command).await;
@@ -145,7 +145,7 @@ async fn its_options_reach_the_server() {
     assert_eq!(exchange(server.address, refused).await.status, "403 Forbidden");
     // Connections that are just being closed have a place yet: so it is filled until there is none.
     let mut idle = Vec::new();
-    let request = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n";
+    let request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
     while exchange(server.address, request).await.status != "503 Service Unavailable" {
         idle.push(open(server.address).await);
         assert!(idle.len() < 100, "the limit is 20");

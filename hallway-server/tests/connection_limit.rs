@@ -8,7 +8,7 @@ use hallway_server::serve;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: hallway.example\r\n\r\n";
+const PAGE: &str = "GET / HTTP/1.1\r\nHost: hallway.example\r\n\r\n";
 
 #[tokio::test]
 async fn one_connection_too_many_is_503_and_its_place_is_free_again_afterwards() {
@@ -21,7 +21,7 @@ async fn one_connection_too_many_is_503_and_its_place_is_free_again_afterwards()
     assert_eq!(server.member_count("lobby").await, 2);
 
     drop(alice);
-    common::eventually("a place", async || exchange(server.address, HEALTH).await.status == "200 OK").await;
+    common::eventually("a place", async || exchange(server.address, PAGE).await.status == "200 OK").await;
 }
 
 #[tokio::test]
@@ -42,10 +42,10 @@ async fn a_handshake_that_is_not_finished_takes_a_place_until_its_time_is_over()
     })
     .await;
     let mut idle = open(server.address).await;
-    assert_eq!(exchange(server.address, HEALTH).await.status, "503 Service Unavailable");
+    assert_eq!(exchange(server.address, PAGE).await.status, "503 Service Unavailable");
     assert_eq!(Reply::read(&mut idle).await.status, "408 Request Timeout");
     drop(idle);
-    common::eventually("a place", async || exchange(server.address, HEALTH).await.status == "200 OK").await;
+    common::eventually("a place", async || exchange(server.address, PAGE).await.status == "200 OK").await;
 }
 
 #[tokio::test]
@@ -56,8 +56,8 @@ async fn who_takes_no_answer_does_not_keep_its_place() {
     })
     .await;
     let mut stays = open(server.address).await;
-    stays.write_all(HEALTH.as_bytes()).await.unwrap();
-    common::eventually("a place", async || exchange(server.address, HEALTH).await.status == "200 OK").await;
+    stays.write_all(PAGE.as_bytes()).await.unwrap();
+    common::eventually("a place", async || exchange(server.address, PAGE).await.status == "200 OK").await;
     drop(stays);
 }
 
@@ -71,11 +71,12 @@ async fn who_is_being_refused_takes_no_place() {
     .await;
     let mut alice = Client::join(&server, "alice").await;
     let mut refused = open(server.address).await;
+    refused.write_all(PAGE.as_bytes()).await.unwrap();
     assert_eq!(Reply::read(&mut refused).await.status, "503 Service Unavailable");
     alice.send(close(1000)).await;
     alice.closed_with(1000).await;
     drop(alice);
-    common::eventually("a place", async || exchange(server.address, HEALTH).await.status == "200 OK").await;
+    common::eventually("a place", async || exchange(server.address, PAGE).await.status == "200 OK").await;
     drop(refused);
 }
 
@@ -98,7 +99,7 @@ async fn a_crowd_that_is_refused_does_not_keep_the_next_from_a_place() {
     common::eventually("a place", async || {
         let mut stream = open(server.address).await;
         // Beyond those who are being refused a connection is dropped without a word.
-        let sent = stream.write_all(HEALTH.as_bytes()).await;
+        let sent = stream.write_all(PAGE.as_bytes()).await;
         let mut answer = Vec::new();
         sent.is_ok()
             && in_time(stream.read_to_end(&mut answer)).await.is_ok()
@@ -108,10 +109,9 @@ async fn a_crowd_that_is_refused_does_not_keep_the_next_from_a_place() {
     assert_eq!(server.member_count("lobby").await, 1);
 }
 
-/// The status of the answer to a health check that says it was forwarded for this address.
+/// The status of the answer to a request that says it was forwarded for this address.
 async fn forwarded(server: &Server, address: &str) -> String {
-    let request =
-        format!("GET /healthz HTTP/1.1\r\nHost: hallway.example\r\nX-Forwarded-For: {address}\r\n\r\n");
+    let request = format!("GET / HTTP/1.1\r\nHost: hallway.example\r\nX-Forwarded-For: {address}\r\n\r\n");
     exchange(server.address, request).await.status
 }
 
@@ -125,7 +125,7 @@ async fn one_address_has_so_many_connections_and_one_more_is_503() {
     assert!(reply.header("Retry-After").is_some() && reply.body.contains("this address"), "{}", reply.body);
     assert_eq!(forwarded(&server, "192.0.2.1").await, "503 Service Unavailable", "anybody can write that");
     drop(alice);
-    common::eventually("a place", async || exchange(server.address, HEALTH).await.status == "200 OK").await;
+    common::eventually("a place", async || exchange(server.address, PAGE).await.status == "200 OK").await;
 }
 
 #[tokio::test]
@@ -156,10 +156,21 @@ async fn of_too_many_that_ask_for_nothing_the_oldest_makes_place_with_503() {
     }
     // Who has asked for something does not count, and whoever asks is served.
     for _ in 0..3 {
-        assert_eq!(exchange(server.address, HEALTH).await.status, "200 OK");
+        assert_eq!(exchange(server.address, PAGE).await.status, "200 OK");
     }
     let reply = Reply::read(&mut idle[0]).await;
     assert_eq!(reply.status, "503 Service Unavailable");
     assert!(reply.header("Retry-After").is_some());
     drop(alice);
+}
+
+#[tokio::test]
+async fn a_server_that_is_full_is_not_sick() {
+    let server = Server::with(|_, server| server.max_connections = 1).await;
+    let _alice = Client::join(&server, "alice").await;
+    let reply = exchange(server.address, "GET /healthz HTTP/1.1\r\nHost: hallway.example\r\n\r\n").await;
+    assert_eq!((&*reply.status, reply.body.trim_end()), ("200 OK", "ok"));
+    for request in [PAGE, &handshake("/chat", ""), "no HTTP"] {
+        assert_eq!(exchange(server.address, request).await.status, "503 Service Unavailable", "{request}");
+    }
 }

@@ -167,3 +167,39 @@ async fn a_log_that_nobody_reads_holds_up_nobody() {
     alice.say("still there?").await;
     alice.until(&chat("alice", "still there?")).await;
 }
+
+#[tokio::test]
+async fn a_second_signal_ends_it_although_nobody_reads_its_log() {
+    let server = start(&["--log-level", "trace", "--shutdown-grace", "60"]).await;
+    let mut alice = server.connect("alice").await;
+    alice.until(&joined("alice")).await;
+    let deaf = server.connect("deaf").await;
+    let text = "x".repeat(60_000);
+    for _ in 0..150 {
+        alice.say(&text).await;
+        alice.until(&chat("alice", &text)).await;
+    }
+    for _ in 0..1_000 {
+        exchange(server.address, "GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n").await;
+    }
+    server.signal("TERM").await;
+    alice.until_closed_with(1001).await;
+    server.signal("TERM").await;
+    assert_eq!(server.ended().await.0, Some(128 + 15));
+    drop(deaf);
+}
+
+#[tokio::test]
+async fn what_was_sent_to_a_room_is_counted_although_its_last_member_has_gone() {
+    let server = start(&["--rate", "1000"]).await;
+    let sent = async || server.metrics().await["hallway_sent_bytes_total"];
+    let mut alice = server.connect("alice").await;
+    alice.until(&joined("alice")).await;
+    let ping = masked(FIN | common::PING, "x".repeat(125));
+    alice.send(ping.repeat(100)).await;
+    for _ in 0..100 {
+        assert!(matches!(alice.next().await, common::Frame::Pong(_)));
+    }
+    drop(alice);
+    eventually("all pongs are counted", async || sent().await >= 100 * 127).await;
+}

@@ -166,3 +166,27 @@ async fn a_value_in_the_environment_that_cannot_be_is_named_with_its_variable() 
         assert!(line.contains(words), "{line}");
     }
 }
+
+#[tokio::test]
+async fn a_variable_that_is_set_to_nothing_is_as_if_not_set() {
+    let nothing =
+        [("HALLWAY_MAX_ROOMS", ""), ("HALLWAY_CONFIG", ""), ("PORT", ""), ("HALLWAY_ALLOW_ORIGIN", "")];
+    assert_eq!(setting("max-rooms", &[], &nothing).await, "max-rooms = 10000 # default");
+}
+
+#[tokio::test]
+async fn what_kubernetes_sets_for_a_service_called_hallway_is_no_setting() {
+    let links = [
+        ("HALLWAY_SERVICE_HOST", "10.0.0.1"),
+        ("HALLWAY_SERVICE_PORT", "8080"),
+        ("HALLWAY_PORT", "tcp://10.0.0.1:8080"),
+        ("HALLWAY_PORT_8080_TCP_ADDR", "10.0.0.1"),
+    ];
+    assert_eq!(setting("max-rooms", &[], &links).await, "max-rooms = 10000 # default");
+}
+
+#[tokio::test]
+async fn a_client_is_pinged_before_it_is_dropped() {
+    let line = one_line(&output(hallway(&["--ping-after", "60", "--silence-timeout", "30"])).await);
+    assert_eq!(line, "error: --silence-timeout is 30000 milliseconds, allowed are 60001 to 86400000\n");
+}

@@ -17,7 +17,11 @@ use super::{
     places::Places,
     tally::Tally,
 };
-use crate::{counters::Traffic, dialect, transport::End};
+use crate::{
+    counters::{self, Traffic},
+    dialect,
+    transport::End,
+};
 
 #[derive(Debug)]
 pub(super) struct Broadcast {
@@ -171,6 +175,7 @@ impl Broadcast {
                 }
                 // The room said more between two passes than its feed holds: everybody has missed it.
                 Err(TryRecvError::Missed(count)) => {
+                    counters::readers_overtaken(self.members.len(), count);
                     self.is_urgent = true;
                     self.encoder.push_notice(&dialect::missed(count));
                 }

@@ -85,7 +85,7 @@ impl Pending {
         if let Some(backlog) = &mut self.backlog {
             backlog.encode_replay();
         } else if let Some(missed) = log.skip_dropped(&mut self.cursor) {
-            counters::reader_overtaken(missed.0);
+            counters::readers_overtaken(1, missed.0);
             let mut notice = Encoder::new(usize::MAX);
             notice.push_notice(&dialect::missed(missed.0));
             self.backlog = Some(Backlog::owing(notice.seal().frames));

@@ -54,5 +54,12 @@ impl Tally {
     }
 }
 
+impl Drop for Tally {
+    /// What was written since the last pass: the room's last member has gone.
+    fn drop(&mut self) {
+        self.report();
+    }
+}
+
 /// From one measured pass of a room to the next.
-const MEASURED_INTERVAL: Duration = Duration::from_millis(20);
+const MEASURED_INTERVAL: Duration = Duration::from_millis(100);

@@ -1,5 +1,6 @@
 //! How many connections the system lets the process have.
 
+use hallway_server::MAX_REFUSALS;
 use tracing::warn;
 
 /// The limit of connections: the one asked for, or as many as there may be open files, of which there are then as many as
@@ -45,8 +46,8 @@ fn raise() -> usize {
 /// Streams, listeners, and what is still to come.
 const OWN_FILES: usize = 64;
 
-/// A listener and a runtime.
-const FILES_A_THREAD: usize = 8;
+/// A listener and a runtime, and the connections that are being told why they are not served.
+const FILES_A_THREAD: usize = 8 + MAX_REFUSALS;
 
 /// More than one machine serves.
 const MAX_CONNECTIONS: usize = 1_000_000;

@@ -31,59 +31,59 @@ pub(super) struct Args {
     #[arg(long, value_name = "ADDR", env = "HALLWAY_LISTEN", default_value = "127.0.0.1:8080", value_parser = address)]
     listen: SocketAddr,
 
-    /// Port to listen on, in place of that of --listen
-    #[arg(long, value_name = "PORT", env = "PORT", value_parser = port, allow_negative_numbers = true)]
+    /// Port to listen on, in place of that of --listen, wherever either is given: platforms that run programs set PORT
+    #[arg(long, value_name = "PORT", env = "PORT", value_parser = port)]
     port: Option<u16>,
 
     /// Threads that serve connections; by default as many as there are processors
-    #[arg(long, value_name = "THREADS", env = "HALLWAY_THREADS", value_parser = whole, allow_negative_numbers = true)]
+    #[arg(long, value_name = "THREADS", env = "HALLWAY_THREADS", value_parser = whole)]
     threads: Option<usize>,
 
     /// Chat messages a room keeps and replays to a joiner
-    #[arg(long, value_name = "MESSAGES", env = "HALLWAY_HISTORY", help_heading = ROOMS, default_value_t = Core::default().history, value_parser = whole, allow_negative_numbers = true)]
+    #[arg(long, value_name = "MESSAGES", env = "HALLWAY_HISTORY", help_heading = ROOMS, default_value_t = Core::default().history, value_parser = whole)]
     history: usize,
 
     /// Bytes of what all rooms keep together; beyond it empty rooms are forgotten, and the fullest lose their oldest
-    #[arg(long, value_name = "BYTES", env = "HALLWAY_HISTORY_BYTES", help_heading = ROOMS, default_value_t = Core::default().history_bytes, value_parser = whole, allow_negative_numbers = true)]
+    #[arg(long, value_name = "BYTES", env = "HALLWAY_HISTORY_BYTES", help_heading = ROOMS, default_value_t = Core::default().history_bytes, value_parser = whole)]
     history_bytes: usize,
 
     /// Rooms at the same time
-    #[arg(long, value_name = "ROOMS", env = "HALLWAY_MAX_ROOMS", help_heading = ROOMS, default_value_t = Core::default().max_rooms, value_parser = whole, allow_negative_numbers = true)]
+    #[arg(long, value_name = "ROOMS", env = "HALLWAY_MAX_ROOMS", help_heading = ROOMS, default_value_t = Core::default().max_rooms, value_parser = whole)]
     max_rooms: usize,
 
     /// Members of one room at the same time
-    #[arg(long, value_name = "MEMBERS", env = "HALLWAY_MAX_MEMBERS_PER_ROOM", help_heading = ROOMS, default_value_t = Core::default().max_members_per_room, value_parser = whole, allow_negative_numbers = true)]
+    #[arg(long, value_name = "MEMBERS", env = "HALLWAY_MAX_MEMBERS_PER_ROOM", help_heading = ROOMS, default_value_t = Core::default().max_members_per_room, value_parser = whole)]
     max_members_per_room: usize,
 
     /// Bytes of one message, all its frames together; a client that announces a longer one is closed with code 1009
-    #[arg(long, value_name = "BYTES", env = "HALLWAY_MAX_MESSAGE_BYTES", help_heading = ROOMS, default_value_t = Core::default().max_message_bytes, value_parser = whole, allow_negative_numbers = true)]
+    #[arg(long, value_name = "BYTES", env = "HALLWAY_MAX_MESSAGE_BYTES", help_heading = ROOMS, default_value_t = Core::default().max_message_bytes, value_parser = whole)]
     max_message_bytes: usize,
 
     /// Bytes that all rooms together keep for members that are behind; beyond it these miss messages sooner
-    #[arg(long, value_name = "BYTES", env = "HALLWAY_BACKLOG_BYTES", help_heading = ROOMS, default_value_t = Server::default().backlog_bytes, value_parser = whole, allow_negative_numbers = true)]
+    #[arg(long, value_name = "BYTES", env = "HALLWAY_BACKLOG_BYTES", help_heading = ROOMS, default_value_t = Server::default().backlog_bytes, value_parser = whole)]
     backlog_bytes: usize,
 
     /// Messages a second that a connection may send; beyond it the server reads no further until it is within again
-    #[arg(long, value_name = "MESSAGES", env = "HALLWAY_RATE", help_heading = CONNECTIONS, default_value_t = Server::default().rate, value_parser = whole32, allow_negative_numbers = true)]
+    #[arg(long, value_name = "MESSAGES", env = "HALLWAY_RATE", help_heading = CONNECTIONS, default_value_t = Server::default().rate, value_parser = whole32)]
     rate: u32,
 
     /// Messages that a connection may send at once after a pause
-    #[arg(long, value_name = "MESSAGES", env = "HALLWAY_BURST", help_heading = CONNECTIONS, default_value_t = Server::default().burst, value_parser = whole32, allow_negative_numbers = true)]
+    #[arg(long, value_name = "MESSAGES", env = "HALLWAY_BURST", help_heading = CONNECTIONS, default_value_t = Server::default().burst, value_parser = whole32)]
     burst: u32,
 
     /// Connections at the same time; one more is answered with HTTP 503. By default as many as the limit of open files
     /// allows, which is raised as far as it can be
-    #[arg(long, value_name = "CONNECTIONS", env = "HALLWAY_MAX_CONNECTIONS", help_heading = CONNECTIONS, value_parser = whole, allow_negative_numbers = true)]
+    #[arg(long, value_name = "CONNECTIONS", env = "HALLWAY_MAX_CONNECTIONS", help_heading = CONNECTIONS, value_parser = whole)]
     pub(super) max_connections: Option<usize>,
 
     /// Connections from one address at the same time, of IPv6 from one network of 64 bits; one more is answered with HTTP
     /// 503. By default there is no limit, because behind a proxy all have one address: see --trusted-proxy
-    #[arg(long, value_name = "CONNECTIONS", env = "HALLWAY_MAX_PER_IP", help_heading = CONNECTIONS, value_parser = whole, allow_negative_numbers = true)]
+    #[arg(long, value_name = "CONNECTIONS", env = "HALLWAY_MAX_PER_IP", help_heading = CONNECTIONS, value_parser = whole)]
     max_per_ip: Option<usize>,
 
     /// Connections at the same time that have not sent their request; one more, and the one that has been trying the
     /// longest is answered with HTTP 503
-    #[arg(long, value_name = "CONNECTIONS", env = "HALLWAY_MAX_HANDSHAKES", help_heading = CONNECTIONS, default_value_t = Server::default().max_handshakes, value_parser = whole, allow_negative_numbers = true)]
+    #[arg(long, value_name = "CONNECTIONS", env = "HALLWAY_MAX_HANDSHAKES", help_heading = CONNECTIONS, default_value_t = Server::default().max_handshakes, value_parser = whole)]
     max_handshakes: usize,
 
     /// Let in pages of this origin, such as `https://chat.example.org`, or `any`; may be repeated, and has commas between
@@ -98,23 +98,23 @@ pub(super) struct Args {
     trusted_proxy: Vec<IpNet>,
 
     /// From accepting a connection to the end of its request's head, in seconds; then it is answered with HTTP 408
-    #[arg(long, value_name = "SECONDS", env = "HALLWAY_HANDSHAKE_TIMEOUT", help_heading = TIMEOUTS, default_value = "10", value_parser = seconds, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SECONDS", env = "HALLWAY_HANDSHAKE_TIMEOUT", help_heading = TIMEOUTS, default_value = "10", value_parser = seconds)]
     handshake_timeout: Duration,
 
     /// Silence of a client after which it is pinged, and pinged again, in seconds
-    #[arg(long, value_name = "SECONDS", env = "HALLWAY_PING_AFTER", help_heading = TIMEOUTS, default_value = "25", value_parser = seconds, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SECONDS", env = "HALLWAY_PING_AFTER", help_heading = TIMEOUTS, default_value = "25", value_parser = seconds)]
     ping_after: Duration,
 
     /// Silence of a client after which it is closed with code 1013 although it was pinged, in seconds
-    #[arg(long, value_name = "SECONDS", env = "HALLWAY_SILENCE_TIMEOUT", help_heading = TIMEOUTS, default_value = "60", value_parser = seconds, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SECONDS", env = "HALLWAY_SILENCE_TIMEOUT", help_heading = TIMEOUTS, default_value = "60", value_parser = seconds)]
     silence_timeout: Duration,
 
     /// Time in which a client takes no byte of what there is for it, after which it is closed with code 1013, in seconds
-    #[arg(long, value_name = "SECONDS", env = "HALLWAY_STALL_TIMEOUT", help_heading = TIMEOUTS, default_value = "30", value_parser = seconds, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SECONDS", env = "HALLWAY_STALL_TIMEOUT", help_heading = TIMEOUTS, default_value = "30", value_parser = seconds)]
     stall_timeout: Duration,
 
     /// What a client has for taking what was said before a shutdown, in seconds
-    #[arg(long, value_name = "SECONDS", env = "HALLWAY_SHUTDOWN_GRACE", help_heading = TIMEOUTS, default_value = "2", value_parser = seconds, allow_negative_numbers = true)]
+    #[arg(long, value_name = "SECONDS", env = "HALLWAY_SHUTDOWN_GRACE", help_heading = TIMEOUTS, default_value = "2", value_parser = seconds)]
     shutdown_grace: Duration,
 
     /// How a line of the log is written, to stderr
@@ -228,9 +228,13 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
 }
 
 fn network(text: &str) -> Result<IpNet, &'static str> {
-    text.parse::<IpNet>()
-        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| "allowed is an IP address, or a network such as 10.0.0.0/8 or fd00::/8")
+    const ALLOWED: &str = "allowed is an IP address, or a network such as 10.0.0.0/8 or fd00::/8";
+    let network = text.parse().or_else(|_| text.parse().map(|address: IpAddr| IpNet::from(address)));
+    match network.map_err(|_| ALLOWED)? {
+        // Addresses of IPv4 are compared as such, however the system shows them.
+        IpNet::V6(network) if network.addr().to_ipv4_mapped().is_some() => Err(ALLOWED),
+        network => Ok(network),
+    }
 }
 
 fn log_filter(text: &str) -> Result<String, String> {

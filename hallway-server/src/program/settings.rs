@@ -39,7 +39,13 @@ impl Settings {
     /// Reads the settings. Where they are not to be served, it has printed help, or in one line what is wrong, and says
     /// with which code to exit.
     pub(super) fn read() -> Result<Self, u8> {
-        let command = Args::command().mut_args(|arg| arg.global(true));
+        let command = Args::command().mut_args(|arg| {
+            // Set to nothing is what some make of not set.
+            let is_empty =
+                arg.get_env().is_some_and(|name| env::var_os(name).is_some_and(|value| value.is_empty()));
+            let arg = if is_empty { arg.env(None::<&str>) } else { arg };
+            arg.global(true).allow_negative_numbers(true)
+        });
         known_variables(&command).map_err(|error| say(&error))?;
         let given = parse(command.clone())?;
         let (command, in_file) = match given.get_one::<PathBuf>("config") {
@@ -88,7 +94,9 @@ fn parse(command: clap::Command) -> Result<ArgMatches, u8> {
             return 0;
         }
         let line = in_one_line(&error);
-        let is_given = |option: &str| env::args().any(|argument| argument.split('=').next() == Some(option));
+        let is_given = |option: &str| {
+            env::args_os().any(|argument| argument.to_string_lossy().split('=').next() == Some(option))
+        };
         let variable = variables.iter().find(|(option, variable)| {
             line.contains(&format!("'{option} ")) && !is_given(option) && env::var_os(variable).is_some()
         });
@@ -119,11 +127,15 @@ fn variables(command: &clap::Command) -> impl Iterator<Item = (String, String)> 
     })
 }
 
+/// What Kubernetes sets for a service that is called hallway. No setting begins so.
+const KUBERNETES: [&str; 2] = ["HALLWAY_PORT", "HALLWAY_SERVICE_"];
+
 /// A setting that is misspelt is not to be silently without effect.
 fn known_variables(command: &clap::Command) -> Result<(), String> {
     let known: Vec<_> = variables(command).map(|(_, variable)| variable).collect();
     let unknown = env::vars_os()
-        .filter_map(|(variable, _)| variable.into_string().ok())
+        .filter_map(|(variable, value)| variable.into_string().ok().filter(|_| !value.is_empty()))
+        .filter(|variable| !KUBERNETES.iter().any(|prefix| variable.starts_with(prefix)))
         .find(|variable| variable.starts_with("HALLWAY_") && !known.contains(variable));
     match unknown {
         Some(variable) => {

@@ -1,6 +1,6 @@
 //! The signals that end the program.
 
-use std::{future::Future, io, process, thread};
+use std::{future::Future, io, process, thread, time::Duration};
 
 use tokio::sync::oneshot;
 
@@ -29,7 +29,9 @@ pub(super) fn termination() -> io::Result<impl Future<Output = ()>> {
             // Where nobody waits for it any more the server has ended by itself.
             let _ = first.send(());
             let code = next(&mut terminate, &mut interrupt).await;
-            eprintln!("a second signal: ended at once");
+            // Whoever reads the log slowly may hold the lock of stderr: nothing here may wait for it.
+            thread::spawn(|| eprintln!("a second signal: ended at once"));
+            thread::sleep(Duration::from_millis(100));
             process::exit(code);
         });
     })?;

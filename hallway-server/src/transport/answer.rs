@@ -12,6 +12,7 @@ use super::{close::drain, head::HeadError};
 
 /// An HTTP answer that ends the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Answer {
     /// 200 with this text.
     Text(&'static str),

@@ -21,6 +21,7 @@ use super::frames::Fault;
 
 /// Why a connection is over. The text is for the log; it holds nothing that a client sent.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum End {
     /// The client sent Close. Its code has been answered by the socket already.
     #[error("the client closed")]
@@ -160,7 +161,7 @@ impl From<Fault> for End {
         match fault {
             Fault::TooLong => Self::TooLarge,
             Fault::TooManyFrames => Self::TooManyFragments,
-            Fault::LengthNotMinimal => Self::ProtocolViolation,
+            Fault::Violation => Self::ProtocolViolation,
         }
     }
 }

@@ -29,7 +29,7 @@ enum State {
     Followed,
     /// The next frame is not let through.
     Refused(Fault),
-    /// These are no frames. Whoever reads them will say so.
+    /// Followed no further.
     Lost,
 }
 
@@ -40,8 +40,8 @@ pub(crate) enum Fault {
     TooLong,
     /// Its message has as many frames as it may have.
     TooManyFrames,
-    /// Its length is written in more bytes than it needs (RFC 6455 section 5.2).
-    LengthNotMinimal,
+    /// It breaks RFC 6455, as its header alone shows.
+    Violation,
 }
 
 /// What there is in some bytes.
@@ -158,36 +158,38 @@ impl FrameScan {
             127 => u64::from_be_bytes(*self.header[2..].first_chunk().expect("a header has 14 bytes")),
             short => u64::from(short),
         };
-        if matches!((second & 0x7f, length), (126, 0..=125) | (127, 0..=0xffff)) {
-            self.state = State::Refused(Fault::LengthNotMinimal);
-            return;
-        }
+        let is_final = first & 0x80 != 0;
         let opcode = first & 0x0f;
         self.is_control = opcode & 0x8 != 0;
-        self.is_last = first & 0x80 != 0 || self.is_control;
-        match (opcode, length) {
-            (CONTINUATION | TEXT | BINARY, _) => {
-                if opcode != CONTINUATION {
-                    (self.message_bytes, self.message_frames) = (0, 0);
-                }
-                let bytes = u64::from(self.message_bytes).saturating_add(length);
-                if bytes > u64::from(self.max_message_bytes) {
-                    self.state = State::Refused(Fault::TooLong);
-                    return;
-                }
-                if self.message_frames == MAX_MESSAGE_FRAMES {
-                    self.state = State::Refused(Fault::TooManyFrames);
-                    return;
-                }
-                self.message_bytes = u32::try_from(bytes).expect("it is at most the limit");
-                self.message_frames += 1;
-                self.is_in_message = true;
+        self.is_last = is_final || self.is_control;
+        let is_allowed = match opcode {
+            CONTINUATION => self.is_in_message,
+            TEXT | BINARY => !self.is_in_message,
+            CLOSE | PING | PONG => is_final && length <= 125,
+            _ => false,
+        };
+        let is_longer_than_needed = matches!((second & 0x7f, length), (126, 0..=125) | (127, 0..=0xffff));
+        let (has_reserved_bits, is_masked) = (first & 0x70 != 0, second & 0x80 != 0);
+        if !is_allowed || is_longer_than_needed || has_reserved_bits || !is_masked {
+            self.state = State::Refused(Fault::Violation);
+            return;
+        }
+        if !self.is_control {
+            if opcode != CONTINUATION {
+                (self.message_bytes, self.message_frames) = (0, 0);
             }
-            (CLOSE | PING | PONG, 0..=125) => {}
-            _ => {
-                self.state = State::Lost;
+            let bytes = u64::from(self.message_bytes).saturating_add(length);
+            if bytes > u64::from(self.max_message_bytes) {
+                self.state = State::Refused(Fault::TooLong);
                 return;
             }
+            if self.message_frames == MAX_MESSAGE_FRAMES {
+                self.state = State::Refused(Fault::TooManyFrames);
+                return;
+            }
+            self.message_bytes = u32::try_from(bytes).expect("it is at most the limit");
+            self.message_frames += 1;
+            self.is_in_message = true;
         }
         self.payload_left = u32::try_from(length).expect("it is at most the limit, or 125");
     }

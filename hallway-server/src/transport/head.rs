@@ -18,6 +18,7 @@ pub struct RequestHead {
 
 /// Why there is no head.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum HeadError {
     /// The client closed before it had sent all of it.
     #[error("the client closed before the end of its request")]

@@ -13,10 +13,10 @@ use tokio::{
 
 use super::{Client, exchange, handshake, in_time, open};
 
-/// A command that starts it, with nothing of its own set in the environment but the level of its log.
+/// A command that starts it, with none of its settings in the environment.
 pub(crate) fn hallway(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hallway-server"));
-    command.args(arguments).env_remove("PORT").env("RUST_LOG", "info");
+    command.args(arguments).env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }

@@ -81,7 +81,7 @@ fn a_length_in_more_bytes_than_it_needs_is_refused() {
     ] {
         let mut scan = FrameScan::new(100_000);
         assert_eq!(scan.follow(&[bytes, &[1, 2, 3, 4]].concat()).allowed, 0);
-        assert_eq!(scan.fault(), Some(Fault::LengthNotMinimal));
+        assert_eq!(scan.fault(), Some(Fault::Violation));
     }
     let mut scan = FrameScan::new(100_000);
     for length in [126, 0xffff, 0x1_0000] {
@@ -90,11 +90,24 @@ fn a_length_in_more_bytes_than_it_needs_is_refused() {
 }
 
 #[test]
-fn what_is_no_frame_is_left_to_whoever_reads_it() {
-    for bytes in [header(FIN | 0x3, 9_999), header(FIN | 0xb, 0), header(FIN | PING, 126)] {
-        let mut scan = FrameScan::new(1_000);
-        assert_eq!(scan.follow(&bytes).allowed, bytes.len());
-        assert!(scan.fault().is_none() && !scan.is_between_messages());
+fn what_a_header_alone_shows_to_be_wrong_is_refused_with_it() {
+    let unfinished = frame(TEXT, 0);
+    let unmasked = vec![FIN | TEXT, 100];
+    for (before, bytes) in [
+        (vec![], header(FIN | 0x3, 60_000)),
+        (vec![], header(FIN | 0xb, 0)),
+        (vec![], header(FIN | PING, 126)),
+        (vec![], header(PING, 0)),
+        (vec![], header(FIN | 0x40 | TEXT, 60_000)),
+        (vec![], unmasked),
+        (vec![], header(FIN | CONTINUATION, 60_000)),
+        (unfinished, header(FIN | TEXT, 60_000)),
+        // The sizes of a message are not those of a stray fragment behind it.
+        (frame(FIN | TEXT, 65_000), header(FIN | CONTINUATION, 60_000)),
+    ] {
+        let mut scan = FrameScan::new(1 << 16);
+        assert_eq!(scan.follow(&[&before[..], &bytes].concat()).allowed, before.len());
+        assert_eq!(scan.fault(), Some(Fault::Violation));
     }
 }
 
