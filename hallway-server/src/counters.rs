@@ -117,6 +117,7 @@ const METRICS: &[Metric] = &[
     ),
     Metric::counter(FRAMES_FORGOTTEN, Unit::Count, "Pongs and notices that a client did not read"),
     Metric::counter(PANICS, Unit::Count, "Panics, all of them faults of the server"),
+    Metric::gauge(BUILD_INFO, "The version that runs; its value is always 1"),
     Metric::histogram(
         PASS_SECONDS,
         Unit::Seconds,
@@ -150,6 +151,7 @@ const READERS_OVERTAKEN: &str = "hallway_readers_overtaken_total";
 const MESSAGES_MISSED: &str = "hallway_messages_missed_total";
 const FRAMES_FORGOTTEN: &str = "hallway_frames_forgotten_total";
 const PANICS: &str = "hallway_panics_total";
+const BUILD_INFO: &str = "hallway_build_info";
 const PASS_SECONDS: &str = "hallway_fanout_pass_seconds";
 const PASS_MESSAGES: &str = "hallway_fanout_pass_messages";
 

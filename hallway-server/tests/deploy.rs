@@ -3,9 +3,13 @@
 
 mod common;
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+};
 
-use common::{hallway, output};
+use common::{Running, exchange, hallway, output};
 use regex::Regex;
 
 /// A file of the project.
@@ -66,4 +70,94 @@ async fn every_value_in_the_example_of_settings_is_valid() {
     for line in all {
         assert!(printed.contains(&format!("{line} # file\n")), "{line}: {printed}");
     }
+}
+
+/// What `/metrics` shows.
+struct Page(String);
+
+impl Page {
+    async fn of_a_server() -> Self {
+        let server = Running::start(hallway(&["--listen", "127.0.0.1:0"])).await;
+        Self(exchange(server.address, "GET /metrics HTTP/1.1\r\nHost: hallway.example\r\n\r\n").await.body)
+    }
+
+    /// The type of each metric.
+    fn types(&self) -> BTreeMap<String, String> {
+        let line = Regex::new(r"(?m)^# TYPE (\w+) (\w+)$").expect("an expression");
+        line.captures_iter(&self.0).map(|found| (found[1].to_owned(), found[2].to_owned())).collect()
+    }
+
+    /// The label of each metric that has one, with all values; without what belongs to a histogram.
+    fn labels(&self) -> BTreeMap<(String, String), BTreeSet<String>> {
+        let line = Regex::new(r#"(?m)^(hallway_\w+)\{(\w+)="([^"]*)"\} "#).expect("an expression");
+        let mut labels = BTreeMap::<_, BTreeSet<_>>::new();
+        for found in line.captures_iter(&self.0).filter(|found| &found[2] != "le") {
+            labels.entry((found[1].to_owned(), found[2].to_owned())).or_default().insert(found[3].to_owned());
+        }
+        labels
+    }
+
+    /// Asserts that a text names metrics, and all of them are there.
+    fn has_all_of(&self, text: &str) {
+        let series = Regex::new(r"(?m)^\w+").expect("an expression");
+        let series: BTreeSet<_> = series.find_iter(&self.0).map(|found| found.as_str()).collect();
+        let name = Regex::new(r"\b(?:hallway|process)_\w+").expect("an expression");
+        let named: BTreeSet<_> = name.find_iter(text).map(|found| found.as_str()).collect();
+        let unknown: Vec<_> = named.difference(&series).collect();
+        assert!(!named.is_empty() && unknown.is_empty(), "{unknown:?} of {named:?}");
+    }
+}
+
+/// The rows of a document's tables whose first cell is code, in the section of this heading; without the quotes.
+fn table(document: &str, heading: &str) -> Vec<Vec<String>> {
+    let section = document.split("\n## ").find(|section| section.starts_with(heading)).expect(heading);
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().replace('`', "")).collect())
+        .collect()
+}
+
+#[tokio::test]
+async fn the_table_of_metrics_has_all_that_are_shown_and_no_others() {
+    let page = Page::of_a_server().await;
+    let rows = table(&read("docs/metrics.md"), "# Metrics");
+    let written: BTreeMap<_, _> = rows.iter().map(|row| (row[0].clone(), row[1].clone())).collect();
+    assert_eq!(written.len(), rows.len(), "each is there once");
+    let mut shown = page.types();
+    shown.retain(|name, _| name.starts_with("hallway_"));
+    assert_eq!(written, shown);
+
+    let with_label = rows.iter().filter(|row| row[3] != "–").map(|row| (row[0].clone(), row[3].clone()));
+    assert_eq!(with_label.collect::<BTreeSet<_>>(), page.labels().into_keys().collect());
+}
+
+#[tokio::test]
+async fn the_tables_of_labels_have_all_values_and_no_others() {
+    let page = Page::of_a_server().await;
+    let document = read("docs/metrics.md");
+    let mut labels = page.labels();
+    // Its values are the versions there will be.
+    labels.remove(&("hallway_build_info".to_owned(), "version".to_owned()));
+    for ((metric, label), values) in labels {
+        let rows = table(&document, &format!("`{label}` of `{metric}`"));
+        let written: BTreeSet<_> = rows.into_iter().map(|mut row| row.remove(0)).collect();
+        assert_eq!(written, values, "{metric}");
+    }
+}
+
+#[tokio::test]
+async fn every_metric_says_what_it_is() {
+    let page = Page::of_a_server().await;
+    let mut types = page.types();
+    types.retain(|name, _| !page.0.contains(&format!("# HELP {name} ")));
+    assert_eq!(types, BTreeMap::new());
+}
+
+#[tokio::test]
+async fn the_alerts_watch_only_metrics_there_are_and_are_all_explained() {
+    let text = read("deploy/alerts.yml");
+    Page::of_a_server().await.has_all_of(&text);
+    let alert = Regex::new(r"- alert: (\w+)").expect("an expression");
+    let alerts: Vec<_> = alert.captures_iter(&text).map(|found| found[1].to_owned()).collect();
+    let rows = table(&read("docs/metrics.md"), "Alerts");
+    assert_eq!(rows.into_iter().map(|mut row| row.remove(0)).collect::<Vec<_>>(), alerts);
 }
