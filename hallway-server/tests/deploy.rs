@@ -11,6 +11,7 @@ use std::{
 
 use common::{Running, exchange, hallway, output};
 use regex::Regex;
+use serde_json::Value;
 
 /// A file of the project.
 fn path(name: &str) -> PathBuf {
@@ -160,4 +161,14 @@ async fn the_alerts_watch_only_metrics_there_are_and_are_all_explained() {
     let alerts: Vec<_> = alert.captures_iter(&text).map(|found| found[1].to_owned()).collect();
     let rows = table(&read("docs/metrics.md"), "Alerts");
     assert_eq!(rows.into_iter().map(|mut row| row.remove(0)).collect::<Vec<_>>(), alerts);
+}
+
+#[tokio::test]
+async fn the_dashboard_shows_only_metrics_there_are() {
+    let text = read("deploy/grafana.json");
+    let dashboard: Value = serde_json::from_str(&text).expect("JSON");
+    let panels = dashboard["panels"].as_array().expect("panels");
+    let mut shown = panels.iter().filter(|panel| panel["type"] != "row");
+    assert!(shown.all(|panel| panel["targets"][0]["expr"].is_string()));
+    Page::of_a_server().await.has_all_of(&text);
 }
