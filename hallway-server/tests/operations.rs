@@ -6,8 +6,8 @@ mod common;
 use std::{collections::HashMap, net::TcpListener};
 
 use common::{
-    FIN, Running, TEXT, chat, count, eventually, exchange, hallway, handshake, header, joined, masked,
-    one_line, open, output,
+    Client, FIN, Running, TEXT, chat, count, eventually, exchange, hallway, handshake, header, joined,
+    masked, one_line, open, output,
 };
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
@@ -134,18 +134,24 @@ async fn every_line_of_a_json_log_is_an_object_with_its_fields() {
     assert!(log.iter().all(|line| !line.contains("secret") && !line.contains('\u{1b}')), "{log:#?}");
 }
 
-#[tokio::test]
-async fn a_second_signal_ends_it_at_once() {
-    let server = start(&["--shutdown-grace", "60"]).await;
+/// A server, alice, and one that does not read, before which alice has put more than the kernel keeps for it: so that a
+/// shutdown waits.
+async fn beside_a_deaf_member(options: &[&str]) -> (Running, Client, Client) {
+    let server = start(options).await;
     let mut alice = server.connect("alice").await;
     alice.until(&joined("alice")).await;
-    // It says more than the kernel keeps for somebody who does not read, and so would be waited for.
     let deaf = server.connect("deaf").await;
     let text = "x".repeat(60_000);
     for _ in 0..150 {
         alice.say(&text).await;
         alice.until(&chat("alice", &text)).await;
     }
+    (server, alice, deaf)
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let (server, mut alice, deaf) = beside_a_deaf_member(&["--shutdown-grace", "60"]).await;
     server.signal("TERM").await;
     alice.until_closed_with(1001).await;
     server.signal("INT").await;
@@ -170,15 +176,8 @@ async fn a_log_that_nobody_reads_holds_up_nobody() {
 
 #[tokio::test]
 async fn a_second_signal_ends_it_although_nobody_reads_its_log() {
-    let server = start(&["--log-level", "trace", "--shutdown-grace", "60"]).await;
-    let mut alice = server.connect("alice").await;
-    alice.until(&joined("alice")).await;
-    let deaf = server.connect("deaf").await;
-    let text = "x".repeat(60_000);
-    for _ in 0..150 {
-        alice.say(&text).await;
-        alice.until(&chat("alice", &text)).await;
-    }
+    let options = ["--log-level", "trace", "--shutdown-grace", "60"];
+    let (server, mut alice, deaf) = beside_a_deaf_member(&options).await;
     for _ in 0..1_000 {
         exchange(server.address, "GET /nothing HTTP/1.1\r\nHost: h\r\n\r\n").await;
     }
