@@ -79,7 +79,9 @@ async fn hear(
         let now = Instant::now();
         rate.take(now);
         let wait = rate.wait(now);
-        if !wait.is_zero() {
+        // Who has closed sends nothing more. What the kernel holds of it is little, and to be heard; at its rate a member
+        // that is gone would stay for minutes.
+        if !wait.is_zero() && !seat.has_closed() {
             counters::sender_paused();
             Box::pin(sleep(wait)).await;
         }

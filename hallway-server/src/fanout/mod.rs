@@ -260,6 +260,11 @@ impl Seat {
         self.room.poll_read(self.place, cx, into)
     }
 
+    /// Whether the client has shut its side.
+    pub(crate) fn has_closed(&self) -> bool {
+        self.room.has_closed(self.place)
+    }
+
     /// Counts as heard what was read before and is looked at only now.
     pub(crate) fn hear(&self) {
         self.link.hear();

@@ -7,10 +7,11 @@ use std::{
     task::{Context, Poll},
 };
 
+use futures_util::FutureExt;
 use hallway_core::log::{Cursor, Log};
 use socket2::SockRef;
 use tokio::{
-    io::{AsyncRead, Interest, ReadBuf},
+    io::{AsyncRead, Interest, ReadBuf, Ready},
     net::TcpStream,
 };
 
@@ -93,6 +94,12 @@ impl Outlet {
             self.link.hear();
         }
         read
+    }
+
+    /// Whether the client has shut its side, with bytes before that to be read or none.
+    pub(super) fn has_closed(&self) -> bool {
+        let ready = self.stream.ready(Interest::READABLE).now_or_never();
+        ready.is_some_and(|ready| ready.is_ok_and(Ready::is_read_closed))
     }
 
     /// As [`write`](Self::write), also for a member whose socket was full and may have room now.

@@ -81,6 +81,11 @@ impl Room {
         }
     }
 
+    /// Whether a member's client has shut its side.
+    pub(super) fn has_closed(&self, Place(place): Place) -> bool {
+        self.lock().members.get_mut(place).is_none_or(|outlet| outlet.has_closed())
+    }
+
     /// Waits until a member's socket may have room, or is broken, which the attempt to write finds out.
     pub(super) fn poll_writable(&self, Place(place): Place, cx: &mut Context<'_>) -> Poll<()> {
         match self.lock().members.get_mut(place) {
