@@ -112,6 +112,13 @@ impl RoomFeed {
         self.cursor.position()
     }
 
+    /// How many chat messages lie before another feed of the same room and are still to be received here: what is missed by
+    /// whoever goes on there.
+    #[must_use]
+    pub fn messages_before(&self, other: &Self) -> u64 {
+        other.cursor.messages().saturating_sub(self.cursor.messages())
+    }
+
     /// A watch over the same room, for waiting while something else holds the feed.
     #[must_use]
     pub fn watch(&self) -> RoomWatch {

@@ -217,6 +217,12 @@ impl<T> Cursor<T> {
     pub fn position(&self) -> u64 {
         self.position
     }
+
+    /// How many messages were among them.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.messages
+    }
 }
 
 /// Entries that an empty log keeps its buffer for: a few batches, some KiB.

@@ -40,6 +40,8 @@ pub(super) struct Broadcast {
     pub(super) is_urgent: bool,
     /// Those who have spoken and not heard themselves yet: the next pass begins with them.
     speakers: Vec<usize>,
+    /// The newest count in the log.
+    count: Option<usize>,
     /// The newest replay, where it is short, and its frames: for all who join before the next message.
     replay: Option<(Arc<[Arc<Chat>]>, Bytes)>,
     pub(super) has_ended: bool,
@@ -73,6 +75,7 @@ impl Broadcast {
             begun_at: 0,
             is_urgent: true,
             speakers: Vec::new(),
+            count: None,
             replay: None,
             has_ended: false,
             tally: Tally::new(traffic),
@@ -166,6 +169,9 @@ impl Broadcast {
                             self.tally.pass_messages += 1;
                             // Of no use to anybody who joins from now on.
                             self.replay = None;
+                        }
+                        if let Event::Count(count) = event {
+                            self.count = Some(count);
                         }
                         self.encoder.push(&event);
                         if self.encoder.is_full() {
@@ -281,24 +287,35 @@ impl Broadcast {
     }
 
     /// What a joiner is told between its replay and its place in the log: the count, and what the room has said since it
-    /// joined, which is in the log before that place.
+    /// joined, which is in the log before that place. Where that is much, because many join a room that talks, it has missed
+    /// the rest: each of them would be sent a copy of its own.
     fn own(&mut self, count: Option<usize>, feed: Option<RoomFeed>) -> Bytes {
-        let mut own = Encoder::new(usize::MAX);
+        let mut own = Encoder::new(OWN_BYTES);
         own.extend(count.map(Event::Count));
-        if let Some(mut feed) = feed {
-            let mut events = Vec::new();
-            while feed.position() < self.feed.position() {
-                let behind = usize::try_from(self.feed.position() - feed.position()).unwrap_or(usize::MAX);
-                match feed.try_recv_many(&mut events, behind) {
-                    Ok(_) => own.extend(events.drain(..)),
-                    Err(TryRecvError::Missed(count)) => own.push_notice(&dialect::missed(count)),
-                    Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+        let Some(mut feed) = feed else { return own.seal().frames };
+        let mut event = Vec::new();
+        while feed.position() < self.feed.position() {
+            if own.is_full() {
+                let missed = feed.messages_before(&self.feed);
+                if missed > 0 {
+                    counters::readers_overtaken(1, missed);
+                    own.push_notice(&dialect::missed(missed));
                 }
+                own.extend(self.count.map(Event::Count));
+                break;
+            }
+            match feed.try_recv_many(&mut event, 1) {
+                Ok(_) => own.extend(event.drain(..)),
+                Err(TryRecvError::Missed(count)) => own.push_notice(&dialect::missed(count)),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
         }
         own.seal().frames
     }
 }
+
+/// What is encoded for a joiner alone.
+const OWN_BYTES: usize = 64 << 10;
 
 /// What a room keeps for members that are behind however much others keep: so that a short hitch is no loss.
 const LEAST_LOG_BYTES: usize = 64 << 10;
@@ -312,3 +329,6 @@ const SHORT_REPLAY_BYTES: usize = 32 << 10;
 
 /// Events taken out of the feed under one lock.
 const EVENTS_AT_ONCE: usize = 256;
+
+#[cfg(test)]
+mod tests;
