@@ -181,8 +181,8 @@ async fn too_many_open_files_are_waited_out() {
 }
 
 #[tokio::test]
-async fn sigterm_and_sigint_close_every_client_with_1001_and_the_exit_code_is_0() {
-    for signal in ["TERM", "INT"] {
+async fn sigterm_sigint_and_sighup_close_every_client_with_1001_and_the_exit_code_is_0() {
+    for signal in ["TERM", "INT", "HUP"] {
         let server = Running::start(hallway(&["--listen", "127.0.0.1:0"])).await;
         let mut alice = server.connect("alice").await;
         alice.say("heard?").await;
