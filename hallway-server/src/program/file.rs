@@ -51,7 +51,8 @@ pub(super) fn toml(arg: &Arg, values: &[Cow<'_, str>]) -> Option<String> {
     values.first().map(|value| one(value).to_string())
 }
 
-fn is_setting(arg: &Arg) -> bool {
+/// Whether the option is one that a file may have.
+pub(super) fn is_setting(arg: &Arg) -> bool {
     !matches!(arg.get_id().as_str(), "config" | "help" | "version")
 }
 

@@ -98,23 +98,23 @@ pub(super) struct Args {
     trusted_proxy: Vec<IpNet>,
 
     /// From accepting a connection to the end of its request's head, in seconds; then it is answered with HTTP 408
-    #[arg(long, value_name = "SECONDS", env = "HALLWAY_HANDSHAKE_TIMEOUT", help_heading = TIMEOUTS, default_value = "10", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", env = "HALLWAY_HANDSHAKE_TIMEOUT", help_heading = TIMEOUTS, default_value = in_seconds(Server::default().handshake_timeout), value_parser = seconds)]
     handshake_timeout: Duration,
 
     /// Silence of a client after which it is pinged, and pinged again, in seconds
-    #[arg(long, value_name = "SECONDS", env = "HALLWAY_PING_AFTER", help_heading = TIMEOUTS, default_value = "25", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", env = "HALLWAY_PING_AFTER", help_heading = TIMEOUTS, default_value = in_seconds(Server::default().ping_after), value_parser = seconds)]
     ping_after: Duration,
 
     /// Silence of a client after which it is closed with code 1013 although it was pinged, in seconds
-    #[arg(long, value_name = "SECONDS", env = "HALLWAY_SILENCE_TIMEOUT", help_heading = TIMEOUTS, default_value = "60", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", env = "HALLWAY_SILENCE_TIMEOUT", help_heading = TIMEOUTS, default_value = in_seconds(Server::default().silence_timeout), value_parser = seconds)]
     silence_timeout: Duration,
 
     /// Time in which a client takes no byte of what there is for it, after which it is closed with code 1013, in seconds
-    #[arg(long, value_name = "SECONDS", env = "HALLWAY_STALL_TIMEOUT", help_heading = TIMEOUTS, default_value = "30", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", env = "HALLWAY_STALL_TIMEOUT", help_heading = TIMEOUTS, default_value = in_seconds(Server::default().stall_timeout), value_parser = seconds)]
     stall_timeout: Duration,
 
     /// What a client has for taking what was said before a shutdown, in seconds
-    #[arg(long, value_name = "SECONDS", env = "HALLWAY_SHUTDOWN_GRACE", help_heading = TIMEOUTS, default_value = "2", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", env = "HALLWAY_SHUTDOWN_GRACE", help_heading = TIMEOUTS, default_value = in_seconds(Server::default().shutdown_grace), value_parser = seconds)]
     shutdown_grace: Duration,
 
     /// How a line of the log is written, to stderr
@@ -225,6 +225,11 @@ fn seconds(text: &str) -> Result<Duration, &'static str> {
     const ALLOWED: &str = "allowed is a number of seconds from 0.001 to 86400";
     let seconds: f64 = text.parse().map_err(|_| ALLOWED)?;
     if (0.001..=86_400.0).contains(&seconds) { Ok(Duration::from_secs_f64(seconds)) } else { Err(ALLOWED) }
+}
+
+/// What [`seconds`] reads.
+fn in_seconds(duration: Duration) -> String {
+    duration.as_secs_f64().to_string()
 }
 
 fn network(text: &str) -> Result<IpNet, &'static str> {

@@ -48,11 +48,14 @@ impl Settings {
         });
         known_variables(&command).map_err(|error| say(&error))?;
         let given = parse(command.clone())?;
-        let (command, in_file) = match given.get_one::<PathBuf>("config") {
-            Some(path) => file::as_defaults(path, command).map_err(|error| say(&error))?,
-            None => (command, Vec::new()),
+        let (command, in_file, matches) = match given.get_one::<PathBuf>("config") {
+            Some(path) => {
+                let (command, in_file) = file::as_defaults(path, command).map_err(|error| say(&error))?;
+                let matches = parse(command.clone())?;
+                (command, in_file, matches)
+            }
+            None => (command, Vec::new(), given),
         };
-        let matches = parse(command.clone())?;
         let args = Args::from_arg_matches(&matches).map_err(|error| say(&error.to_string()))?;
         let (hub, server) = args.limits().map_err(|error| match error {
             ConfigError::OutOfRange { option, unit, value, min, max } => {
@@ -164,7 +167,7 @@ fn effective(in_file: &[String], matches: &ArgMatches) -> String {
     // In the order of --help: a file changes that of the command's own.
     for arg in Args::command().get_arguments() {
         let (id, Some(name)) = (arg.get_id().as_str(), arg.get_long()) else { continue };
-        if matches!(id, "help" | "version" | "config") {
+        if !file::is_setting(arg) {
             continue;
         }
         let values: Vec<_> =

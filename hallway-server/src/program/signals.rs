@@ -4,7 +4,8 @@ use std::{future::Future, io, process, thread, time::Duration};
 
 use tokio::sync::oneshot;
 
-/// Resolves at the first SIGTERM or SIGINT, or SIGHUP, which a terminal that is closed sends. The second ends the process at once, with 128 and its number as is usual.
+/// Resolves at the first SIGTERM or SIGINT, or SIGHUP, which a terminal that is closed sends. The second ends the process at
+/// once, with 128 and its number as is usual.
 #[cfg(unix)]
 pub(super) fn termination() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{Signal, SignalKind, signal};
