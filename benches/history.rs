@@ -13,7 +13,12 @@ const BOUND: usize = 100;
 
 /// A text of its own and a name that all messages share, as in a hub.
 fn message(username: &Arc<str>) -> Arc<Chat> {
-    Arc::new(Chat::new(Arc::clone(username), "What was said, in about as many bytes as people use.".into()))
+    Arc::new(Chat::new(
+        1,
+        time::OffsetDateTime::UNIX_EPOCH,
+        Arc::clone(username),
+        "What was said, in about as many bytes as people use.".into(),
+    ))
 }
 
 fn history(c: &mut Criterion) {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::error::ConfigError;
+use crate::{
+    error::ConfigError,
+    store::{Durability, Retention},
+};
 
 /// What a hub allows. Checked once, by [`Hub::spawn`](crate::Hub::spawn).
 ///
@@ -48,7 +51,8 @@ pub struct Config {
     /// is written, in each of its threads for members that are behind, and a batch for each of these.
     pub feed_bytes: usize,
 
-    /// Bytes of commands that may wait for the hub, all rooms together. Default 1 MiB.
+    /// Bytes of messages that may wait for the hub or its store, all rooms together, and as much again of all else that may
+    /// wait for the hub. Default 1 MiB.
     ///
     /// Whoever posts or joins while it is full waits for its turn, in the order of asking.
     pub mailbox_bytes: usize,
@@ -64,6 +68,25 @@ pub struct Config {
     /// that hold the most lose their oldest messages, until an eighth of it is free again: whoever fills many rooms does so
     /// at the cost of these.
     pub history_bytes: usize,
+
+    /// Bytes of names and texts of a page of history that is asked for at once; one message that exceeds it comes alone.
+    /// Default 64 KiB.
+    pub page_bytes: usize,
+
+    /// For how long a [`Reference`](crate::Reference) is remembered. Default 10 minutes, as in the protocol.
+    pub reference_window: Duration,
+
+    /// References that are remembered, of all rooms together: beyond it the oldest are forgotten before their time, and a
+    /// message that is sent again with one of them is said twice. Default 1,000,000, which is 1,666 messages with a
+    /// reference a second; so many take some 85 MiB.
+    pub max_references: usize,
+
+    /// Whether a message is said when it is stored, or at once. Of no effect without a store. Default
+    /// [`Full`](Durability::Full).
+    pub durability: Durability,
+
+    /// What the store keeps. Of no effect without one. Default: everything.
+    pub retention: Retention,
 }
 
 impl Default for Config {
@@ -80,6 +103,11 @@ impl Default for Config {
             mailbox_bytes: 1 << 20,
             idle_history_bytes: 64 << 20,
             history_bytes: 256 << 20,
+            page_bytes: 64 << 10,
+            reference_window: Duration::from_secs(600),
+            max_references: 1_000_000,
+            durability: Durability::default(),
+            retention: Retention::default(),
         }
     }
 }
@@ -99,7 +127,14 @@ impl Config {
         ConfigError::check("count_interval", "milliseconds", millis, 0..=60_000)?;
         ConfigError::check("feed_bytes", "bytes", self.feed_bytes, largest..=1 << 30)?;
         ConfigError::check("mailbox_bytes", "bytes", self.mailbox_bytes, largest..=1 << 30)?;
-        ConfigError::check("history_bytes", "bytes", self.history_bytes, largest..=usize::MAX)
+        ConfigError::check("history_bytes", "bytes", self.history_bytes, largest..=usize::MAX)?;
+        ConfigError::check("page_bytes", "bytes", self.page_bytes, 1..=1 << 30)?;
+        let window = usize::try_from(self.reference_window.as_secs()).unwrap_or(usize::MAX);
+        ConfigError::check("reference_window", "seconds", window, 0..=7 * 86_400)?;
+        ConfigError::check("max_references", "references", self.max_references, 1..=100_000_000)?;
+        let keep =
+            self.retention.messages.map_or(1, |messages| usize::try_from(messages).unwrap_or(usize::MAX));
+        ConfigError::check("keep_messages", "messages", keep, 1..=usize::MAX)
     }
 }
 

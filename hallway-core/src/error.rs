@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
+use crate::store::StoreError;
+
 /// A [`Config`](crate::Config) that no hub can run with.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -77,6 +79,31 @@ pub enum JoinError {
         /// The limit, in rooms.
         max: usize,
     },
+    /// What is stored of the room cannot be read.
+    #[error("the room cannot be read: {0}")]
+    Unavailable(StoreError),
+    /// The hub was shut down.
+    #[error("the hub has shut down")]
+    Closed,
+}
+
+/// A hub that was not started.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum StartError {
+    /// It cannot run with these limits.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Its store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A piece of a room's history that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum HistoryError {
+    /// The store cannot read it.
+    #[error("the history cannot be read: {0}")]
+    Unavailable(StoreError),
     /// The hub was shut down.
     #[error("the hub has shut down")]
     Closed,
@@ -96,7 +123,11 @@ pub enum PostError {
         /// The limit in bytes.
         max: usize,
     },
-    /// The hub was shut down.
+    /// The store does not take it: nobody has been shown it.
+    #[error("the message cannot be stored: {0}")]
+    Unavailable(StoreError),
+    /// The hub was shut down. Where that is told by an [`Acknowledgement`](crate::Acknowledgement) the hub has failed, and
+    /// whether the message was accepted is unknown.
     #[error("the hub has shut down")]
     Closed,
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use time::OffsetDateTime;
+
 /// One thing a room says. Cloning it copies no text.
 ///
 /// All members of a room see the same events in the same order.
@@ -25,17 +27,27 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Chat {
-    /// The sender's name, stamped by the hub.
+    /// Its place in the room's sequence: 1, 2, 3, … without a hole.
+    pub seq: u64,
+    /// When the hub accepted it, by its clock, to the millisecond; no earlier than the message before it.
+    pub sent_at: OffsetDateTime,
+    /// The sender's name, stamped by the hub. Empty where the message [was erased](Self::is_erased).
     pub username: Arc<str>,
-    /// What was said, unchanged: never empty, but neither trimmed nor escaped.
+    /// What was said, unchanged: neither trimmed nor escaped, and empty only where it was erased.
     pub text: Arc<str>,
 }
 
 impl Chat {
     /// A message as the hub would make it.
     #[must_use]
-    pub fn new(username: Arc<str>, text: Arc<str>) -> Self {
-        Self { username, text }
+    pub fn new(seq: u64, sent_at: OffsetDateTime, username: Arc<str>, text: Arc<str>) -> Self {
+        Self { seq, sent_at, username, text }
+    }
+
+    /// Whether the message was erased on somebody's request: its place is kept, and nothing else of it.
+    #[must_use]
+    pub fn is_erased(&self) -> bool {
+        self.text.is_empty()
     }
 
     /// Bytes counted for it against the hub's limits.

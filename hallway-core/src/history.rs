@@ -6,64 +6,95 @@ use crate::event::Chat;
 
 /// A ring of the newest chat messages, oldest first.
 ///
-/// Allocates nothing before the first message and never room for more than its bound. Cloning a snapshot's entries
-/// copies no text.
+/// Allocates nothing before the first message and, once everything is stored, never room for more than its bound. Cloning a
+/// snapshot's entries copies no text.
 #[derive(Debug)]
 pub struct History {
     messages: VecDeque<Arc<Chat>>,
     bound: usize,
     bytes: usize,
-    /// The last snapshot, while it is true: in a storm of joins they all are given the same.
-    snapshot: Option<Arc<[Arc<Chat>]>>,
+    /// Messages up to this one are stored, or not to be: those behind it stay here whatever the bound is.
+    stored: u64,
+    /// The last slice that was handed out, and the number before its first message: in a storm of joins they all are given
+    /// the same.
+    shared: Option<(u64, Arc<[Arc<Chat>]>)>,
 }
 
 impl History {
     /// An empty history that keeps at most `bound` messages.
     #[must_use]
     pub fn new(bound: usize) -> Self {
-        Self { messages: VecDeque::new(), bound, bytes: 0, snapshot: None }
+        Self { messages: VecDeque::new(), bound, bytes: 0, stored: u64::MAX, shared: None }
     }
 
     /// Adds the newest message, and lets the oldest go if there would be more than the bound.
     pub fn push(&mut self, chat: Arc<Chat>) {
-        if self.bound == 0 {
-            return;
-        }
         // Evict before inserting: pushing first would make the ring grow past its bound once and keep that larger
         // buffer for the life of the room.
-        if self.messages.len() == self.bound
-            && let Some(oldest) = self.messages.pop_front()
-        {
-            self.bytes -= oldest.cost();
+        while self.messages.len() >= self.bound && self.pop_stored() {}
+        if self.bound == 0 && chat.seq <= self.stored {
+            return;
         }
         if self.messages.len() == self.messages.capacity() {
             let doubled = self.messages.len().max(4);
-            self.messages.reserve_exact(doubled.min(self.bound - self.messages.len()));
+            self.messages.reserve_exact(doubled.min(self.bound.saturating_sub(self.messages.len()).max(1)));
         }
         self.bytes += chat.cost();
-        self.snapshot = None;
+        self.shared = None;
         self.messages.push_back(chat);
     }
 
     /// Lets the oldest go until it holds at most so many bytes.
     pub(crate) fn shrink(&mut self, bytes: usize) {
-        while self.bytes > bytes
-            && let Some(oldest) = self.messages.pop_front()
-        {
-            self.bytes -= oldest.cost();
-            self.snapshot = None;
-        }
+        while self.bytes > bytes && self.pop_stored() {}
         if self.messages.is_empty() {
             self.messages = VecDeque::new();
         }
     }
 
-    /// What a joiner is shown, oldest first. The same until the next message: two equal snapshots may share their
-    /// memory.
+    /// Messages behind this one are not stored yet, and are kept until they are.
+    pub(crate) fn keep_behind(&mut self, stored: u64) {
+        self.stored = stored;
+        while self.messages.len() > self.bound && self.pop_stored() {}
+    }
+
+    /// Lets everything before this one go.
+    pub(crate) fn forget_before(&mut self, seq: u64) {
+        while self.messages.front().is_some_and(|chat| chat.seq < seq) && self.pop_stored() {}
+    }
+
+    /// What a joiner is shown, oldest first: the newest messages, at most as many as the bound. The same until the next
+    /// message: two equal snapshots may share their memory.
     #[must_use]
     pub fn snapshot(&mut self) -> Arc<[Arc<Chat>]> {
-        let snapshot = self.snapshot.get_or_insert_with(|| self.messages.iter().cloned().collect());
-        Arc::clone(snapshot)
+        let beyond = self.messages.len().saturating_sub(self.bound);
+        match self.messages.get(beyond) {
+            Some(first) => self.after(first.seq - 1),
+            None => self.after(u64::MAX),
+        }
+    }
+
+    /// The messages behind this one, as far as they are here; shared as a snapshot is.
+    pub(crate) fn after(&mut self, seq: u64) -> Arc<[Arc<Chat>]> {
+        match &self.shared {
+            Some((after, slice)) if *after == seq => Arc::clone(slice),
+            _ => {
+                let slice: Arc<[_]> = self.messages.iter().filter(|chat| chat.seq > seq).cloned().collect();
+                self.shared = Some((seq, Arc::clone(&slice)));
+                slice
+            }
+        }
+    }
+
+    /// The newest messages before this one, at most so many, the oldest first.
+    pub(crate) fn before(&self, seq: u64, count: usize) -> Vec<Arc<Chat>> {
+        let older = self.messages.partition_point(|chat| chat.seq < seq);
+        self.messages.range(older.saturating_sub(count)..older).cloned().collect()
+    }
+
+    /// The number of the oldest message it holds.
+    pub(crate) fn first_seq(&self) -> Option<u64> {
+        self.messages.front().map(|chat| chat.seq)
     }
 
     /// How many messages it holds.
@@ -82,14 +113,29 @@ impl History {
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
+
+    /// Lets the oldest go, if it may; says whether it has.
+    fn pop_stored(&mut self) -> bool {
+        let stored = self.stored;
+        let Some(oldest) = self.messages.front().filter(|oldest| oldest.seq <= stored).cloned() else {
+            return false;
+        };
+        self.messages.pop_front();
+        self.bytes -= oldest.cost();
+        self.shared = None;
+        true
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use time::OffsetDateTime;
+
     use super::*;
 
     fn said(number: usize) -> Arc<Chat> {
-        Arc::new(Chat::new("alice".into(), number.to_string().into()))
+        let seq = number as u64 + 1;
+        Arc::new(Chat::new(seq, OffsetDateTime::UNIX_EPOCH, "alice".into(), number.to_string().into()))
     }
 
     fn texts(history: &mut History) -> Vec<String> {
@@ -141,5 +187,34 @@ mod tests {
             history.push(said(number));
         }
         assert_eq!(history.bytes(), 2 * said(9).cost());
+    }
+
+    #[test]
+    fn what_is_not_stored_is_kept_beyond_the_bound_until_it_is_and_not_shown_to_joiners() {
+        let mut history = History::new(2);
+        history.keep_behind(1);
+        (0..5).for_each(|number| history.push(said(number)));
+        assert_eq!(history.first_seq(), Some(2), "the first is stored");
+        assert_eq!(texts(&mut history), ["3", "4"]);
+        assert_eq!(history.after(2).len(), 3);
+        history.shrink(0);
+        assert_eq!(history.len(), 4);
+        history.keep_behind(5);
+        assert_eq!(history.len(), 2);
+        assert_eq!(history.bytes(), 2 * said(4).cost());
+    }
+
+    #[test]
+    fn a_page_has_the_newest_before_a_place_and_a_slice_all_behind_it() {
+        let mut history = History::new(10);
+        (0..10).for_each(|number| history.push(said(number)));
+        let seqs = |page: &[Arc<Chat>]| page.iter().map(|chat| chat.seq).collect::<Vec<_>>();
+        assert_eq!(seqs(&history.before(4, 2)), [2, 3]);
+        assert_eq!(seqs(&history.before(u64::MAX, 3)), [8, 9, 10]);
+        assert_eq!(seqs(&history.before(1, 3)), []);
+        assert_eq!(seqs(&history.after(8)), [9, 10]);
+        assert_eq!(seqs(&history.after(10)), []);
+        history.forget_before(9);
+        assert_eq!(seqs(&history.after(0)), [9, 10]);
     }
 }

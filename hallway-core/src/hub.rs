@@ -7,13 +7,20 @@ use tokio::sync::{oneshot, watch};
 use crate::{
     clock::Clock,
     config::Config,
-    error::{Closed, ConfigError, HubFailed, JoinError},
+    epoch::Position,
+    error::{Closed, ConfigError, HistoryError, HubFailed, JoinError, StartError},
+    journal::Journal,
+    loading::Loading,
     mailbox::{self, mailbox},
     member::Member,
     name,
+    posting::Posting,
+    reader::{self, Page, Reader},
+    references::References,
     room_name::RoomName,
     rooms::Totals,
-    task::{Command, HubTask},
+    store::{PageLimit, Side, Store, StoreError, StoredReference},
+    task::{Command, HubTask, Join},
 };
 
 /// Handle to a running hub: the one owner of all rooms, spoken to through a channel. Cloning it clones the channel.
@@ -26,28 +33,71 @@ pub struct Hub {
     config: Arc<Config>,
     /// Becomes true when the task has done all it had accepted. Its sender belongs to the task and is dropped with it.
     ended: watch::Receiver<bool>,
+    /// Reads what is in the store, where there is one.
+    reader: Option<Reader>,
+    store_fault: watch::Receiver<Option<StoreError>>,
 }
 
 pub(crate) type Postbox = mailbox::Postbox<Command>;
 
 impl Hub {
-    /// Starts a hub as a task of the current tokio runtime.
+    /// Starts a hub as a task of the current tokio runtime. Its messages are in memory alone.
     ///
     /// # Panics
     /// Outside of a tokio runtime, or on one without timers (`enable_time`).
     pub fn spawn(config: Config, clock: impl Clock) -> Result<Self, ConfigError> {
         config.validate()?;
+        Ok(Self::start(config, clock, None, Vec::new()))
+    }
+
+    /// Starts a hub that keeps its messages in a store, and goes on with what is there.
+    ///
+    /// A message is said when it is stored, and what anybody has seen is there after a crash; see
+    /// [`Config::durability`] for the other way. Where the store fails, messages are refused with
+    /// [`PostError::Unavailable`](crate::PostError::Unavailable) and nobody is shown them; all else goes on, and posting as
+    /// soon as the store can again.
+    ///
+    /// Blocks while the store begins. The runtime's threads for blocking work (`spawn_blocking`) are used for the store: one
+    /// for what is kept, and up to four that read.
+    ///
+    /// # Panics
+    /// As [`spawn`](Self::spawn).
+    pub fn spawn_with_store(
+        config: Config,
+        clock: impl Clock,
+        store: impl Store,
+    ) -> Result<Self, StartError> {
+        config.validate()?;
+        let now = clock.wall();
+        store.begin(config.durability, now)?;
+        let since = References::<()>::new(config.reference_window, config.max_references).since(now);
+        let known = store.references(since, config.max_references)?;
+        Ok(Self::start(config, clock, Some(Arc::new(store)), known))
+    }
+
+    fn start(
+        config: Config,
+        clock: impl Clock,
+        store: Option<Arc<dyn Store>>,
+        known: Vec<StoredReference>,
+    ) -> Self {
         // Here it panics where its caller sees it, not in the task at the first count that is put off.
         drop(tokio::time::sleep(Duration::ZERO));
         let config = Arc::new(config);
         let (postbox, inbox) = mailbox(config.mailbox_bytes);
         let (end, ended) = watch::channel(false);
-        let task = HubTask::new(Arc::clone(&config), clock);
+        let (fault, store_fault) = watch::channel(None);
+        let reader = store.clone().map(Reader::new);
+        let journal = store.map(|store| Journal::new(store, Arc::clone(&config), fault));
+        let loading = reader.clone().map(|reader| Loading::new(reader, Arc::clone(&config)));
+        let tidy_at = journal.is_some().then(|| clock.monotonic());
+        let posting = Posting::new(&config, journal, known, tidy_at);
+        let task = HubTask::new(Arc::clone(&config), clock, posting, loading);
         tokio::spawn(async move {
             task.run(inbox).await;
             end.send_replace(true);
         });
-        Ok(Self { postbox, config, ended })
+        Self { postbox, config, ended, reader, store_fault }
     }
 
     /// Joins a room, which is made if it does not exist, under a name made of the one asked for.
@@ -61,15 +111,80 @@ impl Hub {
     ///
     /// Cancel safe: where the future is dropped before it has returned there is no member, or it has left.
     pub async fn join(&self, room: &RoomName, asked_name: &str) -> Result<Member, JoinError> {
+        self.join_from(room, asked_name, None).await
+    }
+
+    /// As [`join`](Self::join), for who comes back: in place of the newest history the member receives every message behind
+    /// `position`.
+    ///
+    /// Where these are not all kept, or the position is not one of this room's sequence, it receives the newest history, and
+    /// its [`Welcome`](crate::Welcome) says what it will not receive.
+    ///
+    /// What it missed is read from the store as it receives it, however much that is, and takes the memory of a page.
+    pub async fn resume(
+        &self,
+        room: &RoomName,
+        asked_name: &str,
+        position: Position,
+    ) -> Result<Member, JoinError> {
+        self.join_from(room, asked_name, Some(position)).await
+    }
+
+    async fn join_from(
+        &self,
+        room: &RoomName,
+        asked_name: &str,
+        position: Option<Position>,
+    ) -> Result<Member, JoinError> {
         let (reply, member) = oneshot::channel();
-        let join = Command::Join {
+        let join = Command::Join(Join {
             room: room.clone(),
             cleaned_name: name::clean(asked_name, self.config.max_name_chars),
+            position,
             postbox: self.postbox.clone(),
             reply,
-        };
+        });
         self.postbox.send(join).await.map_err(|_| JoinError::Closed)?;
-        member.await.unwrap_or(Err(JoinError::Closed))
+        let mut member = member.await.unwrap_or(Err(JoinError::Closed))?;
+        if let Some(reader) = &self.reader {
+            member.read_missed_with(reader, self.config.page_bytes);
+        }
+        Ok(member)
+    }
+
+    /// Messages of a room older than `before`, or its newest: at most `limit` of them, and no more than
+    /// [`Config::page_bytes`]. None where there is no such room.
+    ///
+    /// A message that was stored and is about to be said may be among them. Cancel safe.
+    pub async fn history(
+        &self,
+        room: &RoomName,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Page, HistoryError> {
+        let before = before.unwrap_or(u64::MAX);
+        // One more, to know whether there are more.
+        let count = limit.saturating_add(1);
+        let (reply, here) = oneshot::channel();
+        let ask = Command::History { room: room.clone(), before, count, reply };
+        self.postbox.send(ask).await.map_err(|_| HistoryError::Closed)?;
+        let here = here.await.map_err(|_| HistoryError::Closed)?;
+        let (mut messages, oldest) = here.unwrap_or((Vec::new(), u64::MAX));
+        if messages.len() < count
+            && let Some(reader) = &self.reader
+        {
+            let rest = PageLimit { messages: count - messages.len(), bytes: self.config.page_bytes };
+            let mut older = reader.page(room, Side::Before(before.min(oldest)), rest).await?;
+            older.append(&mut messages);
+            messages = older;
+        }
+        Ok(reader::newest(messages, PageLimit { messages: limit, bytes: self.config.page_bytes }))
+    }
+
+    /// Why messages are not stored at present, where they are not; it changes when that does.
+    #[must_use]
+    pub fn store_fault(&self) -> watch::Receiver<Option<StoreError>> {
+        self.store_fault.clone()
     }
 
     /// How many members a room has, 0 where there is no such room.

@@ -50,33 +50,47 @@
 mod announce;
 mod clock;
 mod config;
+mod epoch;
 mod error;
 mod event;
 mod feed;
 mod history;
 mod hub;
 mod invisible;
+mod journal;
+mod loading;
 pub mod log;
 mod mailbox;
 mod member;
 mod message;
 mod name;
+mod posting;
+mod reader;
+mod reference;
+mod references;
 mod room;
 mod room_name;
 mod rooms;
+pub mod store;
+mod submission;
 mod task;
 
 pub use clock::{Clock, SystemClock};
 pub use config::Config;
+pub use epoch::{Epoch, EpochError, Position};
 pub use error::{
-    Closed, ConfigError, HubFailed, JoinError, PostError, RecvError, RoomNameError, TryPostError,
-    TryRecvError,
+    Closed, ConfigError, HistoryError, HubFailed, JoinError, PostError, RecvError, RoomNameError, StartError,
+    TryPostError, TryRecvError,
 };
 pub use event::{Chat, Event};
 pub use feed::{RoomFeed, RoomWatch};
 pub use history::History;
 pub use hub::Hub;
-pub use member::{Member, MemberReceiver, MemberSender, Replay};
+pub use member::{Member, MemberReceiver, MemberSender, Replay, Unreadable, Welcome};
 pub use message::Message;
+pub use reader::Page;
+pub use reference::{Reference, ReferenceError};
 pub use room_name::RoomName;
 pub use rooms::Totals;
+pub use store::{Durability, Retention, Store, StoreError};
+pub use submission::{Acknowledgement, Receipt};

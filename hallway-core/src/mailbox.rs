@@ -4,6 +4,9 @@
 //! full queue; if it did, a storm of leavers would stand still. So the queue itself takes everything, and what
 //! bounds it are permits, one a byte: whoever posts or joins waits for its bytes first. A leave needs none: there
 //! is at most one for each member.
+//!
+//! There are two kinds of permits. A post keeps its own until it is done, which is when it is stored: so they bound what
+//! waits for a slow disk as well. All else gives them back when it is taken out, and never waits for a disk.
 
 use std::sync::Arc;
 
@@ -14,29 +17,39 @@ use crate::error::Closed;
 /// Bytes a command takes in the queue.
 pub(crate) trait Cost {
     fn cost(&self) -> usize;
+
+    /// Whether its place is given back by whoever does it, and not when it is taken out.
+    fn keeps_place(&self) -> bool;
 }
 
 /// Where commands are put; cloning it is cloning two counted pointers.
 #[derive(Debug)]
 pub(crate) struct Postbox<C> {
     queue: mpsc::UnboundedSender<C>,
-    space: Arc<Semaphore>,
-    bytes: usize,
+    space: Arc<Space>,
 }
 
 /// Where the hub takes them out.
 #[derive(Debug)]
 pub(crate) struct Inbox<C> {
     queue: mpsc::UnboundedReceiver<C>,
-    space: Arc<Semaphore>,
-    bytes: usize,
+    space: Arc<Space>,
 }
 
-/// A mailbox for `bytes` of commands; a single one larger than that counts as that large.
+#[derive(Debug)]
+struct Space {
+    bytes: usize,
+    /// Of commands that keep their place until they are done, and of all others.
+    kept: Semaphore,
+    passing: Semaphore,
+}
+
+/// A mailbox for `bytes` of commands of each kind; a single one larger than that counts as that large.
 pub(crate) fn mailbox<C: Cost>(bytes: usize) -> (Postbox<C>, Inbox<C>) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let space = Arc::new(Semaphore::new(bytes));
-    (Postbox { queue: sender, space: Arc::clone(&space), bytes }, Inbox { queue: receiver, space, bytes })
+    let space = Space { bytes, kept: Semaphore::new(bytes), passing: Semaphore::new(bytes) };
+    let space = Arc::new(space);
+    (Postbox { queue: sender, space: Arc::clone(&space) }, Inbox { queue: receiver, space })
 }
 
 impl<C: Cost> Postbox<C> {
@@ -44,16 +57,17 @@ impl<C: Cost> Postbox<C> {
     ///
     /// Cancel safe: the command is in the queue if and only if this has returned `Ok`.
     pub(crate) async fn send(&self, command: C) -> Result<(), Closed> {
-        let permits = self.space.acquire_many(permits(&command, self.bytes)).await.map_err(|_| Closed)?;
+        let permits = self.space.of(&command).acquire_many(self.space.permits(&command));
+        let permits = permits.await.map_err(|_| Closed)?;
         self.queue.send(command).map_err(|_| Closed)?;
-        // The hub gives them back when it has taken the command out.
+        // The hub gives them back.
         permits.forget();
         Ok(())
     }
 
     /// Puts the command there if that needs no waiting; says whether it did. It takes no place that others wait for.
     pub(crate) fn try_send(&self, command: C) -> Result<bool, Closed> {
-        match self.space.try_acquire_many(permits(&command, self.bytes)) {
+        match self.space.of(&command).try_acquire_many(self.space.permits(&command)) {
             Ok(permits) => {
                 self.queue.send(command).map_err(|_| Closed)?;
                 permits.forget();
@@ -79,18 +93,25 @@ impl<C> Postbox<C> {
 
 impl<C> Clone for Postbox<C> {
     fn clone(&self) -> Self {
-        Self { queue: self.queue.clone(), space: Arc::clone(&self.space), bytes: self.bytes }
+        Self { queue: self.queue.clone(), space: Arc::clone(&self.space) }
     }
 }
 
 impl<C: Cost> Inbox<C> {
-    /// Takes out up to `limit` commands as soon as there is one, and makes their places free again; none when no
-    /// postbox is left, or after [`close`](Self::close) when the queue is empty. Cancel safe.
+    /// Takes out up to `limit` commands as soon as there is one, and makes the places free again that are not kept; none
+    /// when no postbox is left, or after [`close`](Self::close) when the queue is empty. Cancel safe.
     pub(crate) async fn recv_many(&mut self, into: &mut Vec<C>, limit: usize) -> usize {
         let count = self.queue.recv_many(into, limit).await;
-        let freed: u32 = into[into.len() - count..].iter().map(|command| permits(command, self.bytes)).sum();
-        self.space.add_permits(freed as usize);
+        let taken = into[into.len() - count..].iter().filter(|command| !command.keeps_place());
+        let freed: u32 = taken.map(|command| self.space.permits(command)).sum();
+        self.space.passing.add_permits(freed as usize);
         count
+    }
+
+    /// Makes the places of commands free again that kept them, of which each [cost](Cost::cost) this.
+    pub(crate) fn free(&self, costs: impl Iterator<Item = usize>) {
+        let freed: usize = costs.map(|cost| cost.min(self.space.bytes)).sum();
+        self.space.kept.add_permits(freed);
     }
 
     /// Takes nothing more in. What is in the queue can still be taken out; senders that wait are refused.
@@ -107,7 +128,18 @@ impl<C> Drop for Inbox<C> {
     }
 }
 
-/// The permits of one command, the same when it is sent and when it is taken out.
-fn permits(command: &impl Cost, bytes: usize) -> u32 {
-    u32::try_from(command.cost().min(bytes)).unwrap_or(u32::MAX)
+impl Space {
+    fn of(&self, command: &impl Cost) -> &Semaphore {
+        if command.keeps_place() { &self.kept } else { &self.passing }
+    }
+
+    /// The permits of one command, the same when it is sent and when its place is given back.
+    fn permits(&self, command: &impl Cost) -> u32 {
+        u32::try_from(command.cost().min(self.bytes)).unwrap_or(u32::MAX)
+    }
+
+    fn close(&self) {
+        self.kept.close();
+        self.passing.close();
+    }
 }

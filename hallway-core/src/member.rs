@@ -1,15 +1,19 @@
 //! A membership, as its holder has it: a half that says and a half that hears.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, ops::RangeInclusive, sync::Arc};
 
 use crate::{
-    error::{Closed, PostError, RecvError, TryPostError, TryRecvError},
+    epoch::Epoch,
+    error::{Closed, HistoryError, PostError, RecvError, TryPostError, TryRecvError},
     event::{Chat, Event},
     feed::RoomFeed,
     hub::Postbox,
+    reader::{Missed, Reader},
+    reference::Reference,
     room::{Joined, MemberId},
     room_name::RoomName,
-    task::Command,
+    submission::{Acknowledgement, Answer, Receipt},
+    task::{Command, Post},
 };
 
 /// A member of a room: posts to it and receives what it says.
@@ -35,11 +39,43 @@ pub struct MemberSender {
 /// many by [`RecvError::Missed`], and goes on with what is there. No other member notices.
 #[derive(Debug)]
 pub struct MemberReceiver {
+    welcome: Welcome,
+    /// What comes before the replay; boxed, because most have missed nothing.
+    missed: Option<Box<CatchUp>>,
     replay: Replay,
     /// How much of the replayed history was received.
     replayed: usize,
     feed: RoomFeed,
     membership: Arc<Membership>,
+}
+
+/// What a member joined into: see [`Hub::resume`](crate::Hub::resume).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Welcome {
+    /// Of the room's sequence.
+    pub epoch: Epoch,
+    /// The newest message that was said when the member joined, 0 where none was.
+    pub seq: u64,
+    /// Whether the member receives everything behind its position.
+    pub resumed: bool,
+    /// What a member will not receive that came back and could not resume.
+    pub gap: Option<RangeInclusive<u64>>,
+}
+
+/// What a member missed and is in the store alone.
+#[derive(Debug)]
+struct CatchUp {
+    /// Not readable yet between the join and the first read.
+    unread: Unread,
+    page_bytes: usize,
+    page: VecDeque<Arc<Chat>>,
+}
+
+#[derive(Debug)]
+enum Unread {
+    Range(RangeInclusive<u64>),
+    Missed(Missed),
 }
 
 /// What a joiner is told before the room's feed.
@@ -50,6 +86,15 @@ pub struct Replay {
     pub history: Arc<[Arc<Chat>]>,
     /// How many members the room has, where its feed will not say so at once.
     pub count: Option<usize>,
+}
+
+/// Messages that a member missed and that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Their places.
+    pub range: RangeInclusive<u64>,
+    /// Why not.
+    pub error: HistoryError,
 }
 
 /// Being in a room. Dropping it is the one way out.
@@ -75,6 +120,10 @@ impl Member {
         let membership = Arc::new(membership);
         Self {
             receiver: MemberReceiver {
+                welcome: joined.welcome,
+                missed: joined.missed.map(|range| {
+                    Box::new(CatchUp { unread: Unread::Range(range), page_bytes: 0, page: VecDeque::new() })
+                }),
                 replay: joined.replay,
                 replayed: 0,
                 feed: joined.feed,
@@ -96,9 +145,24 @@ impl Member {
         self.sender.room()
     }
 
+    /// What it joined into.
+    #[must_use]
+    pub fn welcome(&self) -> &Welcome {
+        self.receiver.welcome()
+    }
+
     /// As [`MemberSender::post`].
-    pub async fn post(&self, text: impl Into<Arc<str>>) -> Result<(), PostError> {
+    pub async fn post(&self, text: impl Into<Arc<str>>) -> Result<Receipt, PostError> {
         self.sender.post(text).await
+    }
+
+    /// As [`MemberSender::submit`].
+    pub async fn submit(
+        &self,
+        text: impl Into<Arc<str>>,
+        reference: Option<Reference>,
+    ) -> Result<Acknowledgement, PostError> {
+        self.sender.submit(text, reference).await
     }
 
     /// As [`MemberSender::try_post`].
@@ -121,6 +185,16 @@ impl Member {
         self.receiver.try_recv()
     }
 
+    pub(crate) fn read_missed_with(&mut self, reader: &Reader, page_bytes: usize) {
+        let room = self.room().clone();
+        if let Some(missed) = &mut self.receiver.missed
+            && let Unread::Range(range) = &missed.unread
+        {
+            missed.unread = Unread::Missed(Missed::new(reader.clone(), room, range.clone()));
+            missed.page_bytes = page_bytes;
+        }
+    }
+
     /// The two halves, to be used from different tasks.
     #[must_use]
     pub fn split(self) -> (MemberSender, MemberReceiver) {
@@ -141,21 +215,54 @@ impl MemberSender {
         &self.membership.room
     }
 
-    /// Says `text` to the room, this member included.
+    /// Says `text` to the room, this member included, and waits until it has its place there.
     ///
-    /// Returns when the hub has accepted it: from then on it has its place in the room's order, and every member that
-    /// keeps up receives it, even if this one is dropped or the hub is told to shut down. Waits only while the hub's
-    /// mailbox is full. The text is passed on unchanged.
+    /// Where the hub has a store the message is stored when this returns, and every member that keeps up receives it, even
+    /// if this one is dropped or the hub is told to shut down. Waits while the hub's mailbox is full, and for the store. The
+    /// text is passed on unchanged.
     ///
-    /// Cancel safe: where the future is dropped before it has returned, nothing is said.
-    pub async fn post(&self, text: impl Into<Arc<str>>) -> Result<(), PostError> {
-        let post = self.command(text.into())?;
-        self.membership.hub.send(post).await.map_err(|_| PostError::Closed)
+    /// Where the future is dropped half-way the message may be said or not. To say many one behind the other without waiting
+    /// for each use [`submit`](Self::submit).
+    pub async fn post(&self, text: impl Into<Arc<str>>) -> Result<Receipt, PostError> {
+        self.submit(text, None).await?.await
     }
 
-    /// As [`post`](Self::post) where the hub has room for the text at once; where it has not, nothing is said.
+    /// Hands `text` to the hub: returns as soon as that has accepted it, and what it returns waits until the message has its
+    /// place in the room.
+    ///
+    /// Messages submitted one behind the other have their places in this order. With a reference, sending a message again
+    /// whose fate is unknown does not say it twice: see [`Reference`]. Waits only while the hub's mailbox is full, which
+    /// it is where the store is slow.
+    ///
+    /// Cancel safe: where the future is dropped before it has returned, nothing is said.
+    pub async fn submit(
+        &self,
+        text: impl Into<Arc<str>>,
+        reference: Option<Reference>,
+    ) -> Result<Acknowledgement, PostError> {
+        let (answer, acknowledgement) = Acknowledgement::new();
+        let post = self.command(text.into(), reference, Some(answer))?;
+        self.membership.hub.send(post).await.map_err(|_| PostError::Closed)?;
+        Ok(acknowledgement)
+    }
+
+    /// As [`submit`](Self::submit) where the hub has room for the text at once; where it has not, nothing is said.
+    pub fn try_submit(
+        &self,
+        text: impl Into<Arc<str>>,
+        reference: Option<Reference>,
+    ) -> Result<Acknowledgement, TryPostError> {
+        let (answer, acknowledgement) = Acknowledgement::new();
+        self.try_send(self.command(text.into(), reference, Some(answer))?)?;
+        Ok(acknowledgement)
+    }
+
+    /// As [`try_submit`](Self::try_submit), for who does not want to know what becomes of it; cheaper.
     pub fn try_post(&self, text: impl Into<Arc<str>>) -> Result<(), TryPostError> {
-        let post = self.command(text.into())?;
+        self.try_send(self.command(text.into(), None, None)?)
+    }
+
+    fn try_send(&self, post: Command) -> Result<(), TryPostError> {
         match self.membership.hub.try_send(post) {
             Ok(true) => Ok(()),
             Ok(false) => Err(TryPostError::Full),
@@ -163,7 +270,12 @@ impl MemberSender {
         }
     }
 
-    fn command(&self, text: Arc<str>) -> Result<Command, PostError> {
+    fn command(
+        &self,
+        text: Arc<str>,
+        reference: Option<Reference>,
+        answer: Answer,
+    ) -> Result<Command, PostError> {
         let max = self.membership.max_message_bytes;
         if text.len() > max {
             return Err(PostError::TooLong { len: text.len(), max });
@@ -172,7 +284,7 @@ impl MemberSender {
             return Err(PostError::Empty);
         }
         let (room, username) = (self.membership.room.clone(), Arc::clone(&self.membership.username));
-        Ok(Command::Post { room, username, text })
+        Ok(Command::Post(Post { room, username, text, reference, answer }))
     }
 }
 
@@ -181,6 +293,38 @@ impl MemberReceiver {
     #[must_use]
     pub fn username(&self) -> &Arc<str> {
         &self.membership.username
+    }
+
+    /// What it joined into.
+    #[must_use]
+    pub fn welcome(&self) -> &Welcome {
+        &self.welcome
+    }
+
+    /// Reads the next of what a member missed that [came back](crate::Hub::resume) and is in the store alone, before all
+    /// else it receives; none where there is nothing more.
+    ///
+    /// For who takes the receiver [apart](Self::into_parts): [`recv`](Self::recv) does it by itself. An error names what can
+    /// not be read, which is then given up. Cancel safe.
+    pub async fn read_missed(&mut self) -> Result<Vec<Arc<Chat>>, Unreadable> {
+        let Some(missed) = &mut self.missed else { return Ok(Vec::new()) };
+        let Unread::Missed(unread) = &mut missed.unread else { return Ok(Vec::new()) };
+        if !missed.page.is_empty() {
+            return Ok(std::mem::take(&mut missed.page).into());
+        }
+        match unread.next(missed.page_bytes).await {
+            Ok(page) => {
+                if page.is_empty() {
+                    self.missed = None;
+                }
+                Ok(page)
+            }
+            Err(error) => {
+                let range = unread.range().clone();
+                self.missed = None;
+                Err(Unreadable { range, error })
+            }
+        }
     }
 
     /// Takes out what is left of the history, oldest first, so that [`recv`](Self::recv) goes on with what is new: for
@@ -213,8 +357,11 @@ impl MemberReceiver {
         }
     }
 
-    /// The next event, if there is one already.
+    /// The next event, if there is one already. What is to be read from the store is not: [`recv`](Self::recv) reads it.
     pub fn try_recv(&mut self) -> Result<Event, TryRecvError> {
+        if self.missed.is_some() {
+            return Err(TryRecvError::Empty);
+        }
         if let Some(event) = self.next_replayed() {
             return Ok(event);
         }
@@ -229,6 +376,9 @@ impl MemberReceiver {
     /// in one write. Returns `Ok(0)` at once where `limit` is 0. Cancel safe, as `recv` is.
     pub async fn recv_many(&mut self, into: &mut Vec<Event>, limit: usize) -> Result<usize, RecvError> {
         let before = into.len();
+        if limit > 0 && self.missed.is_some() {
+            self.recv_missed(into, limit).await?;
+        }
         while into.len() - before < limit {
             match self.next_replayed() {
                 Some(event) => into.push(event),
@@ -239,6 +389,19 @@ impl MemberReceiver {
             0 => self.feed.recv_many(into, limit).await,
             count => Ok(count),
         }
+    }
+
+    /// As many of what was missed as there are in memory, or the next page.
+    async fn recv_missed(&mut self, into: &mut Vec<Event>, limit: usize) -> Result<(), RecvError> {
+        let count = |range: &RangeInclusive<u64>| (range.end() + 1).saturating_sub(*range.start());
+        let page = self.read_missed().await;
+        let mut page =
+            VecDeque::from(page.map_err(|unreadable| RecvError::Missed(count(&unreadable.range)))?);
+        into.extend(page.drain(..limit.min(page.len())).map(Event::Chat));
+        if let Some(missed) = &mut self.missed {
+            missed.page = page;
+        }
+        Ok(())
     }
 
     fn next_replayed(&mut self) -> Option<Event> {

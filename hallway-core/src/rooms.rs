@@ -6,13 +6,16 @@ use std::{
     time::Instant,
 };
 
-use time::Time;
+use time::OffsetDateTime;
 
 use crate::{
     config::Config,
+    epoch::{Epoch, Position},
     error::JoinError,
+    event::Chat,
     room::{Joined, MemberId, Room},
     room_name::RoomName,
+    store::StoredRoom,
 };
 
 /// What a hub holds, as [`Hub::totals`](crate::Hub::totals) says.
@@ -29,7 +32,8 @@ pub struct Totals {
 ///
 /// A room is made by the first join. When its last member has left, a room without history is forgotten at once; one
 /// with history is kept for who comes back, until all empty rooms together hold more than
-/// [`Config::idle_history_bytes`] or a new room needs the place: then the one that has been empty the longest goes.
+/// [`Config::idle_history_bytes`] or a new room needs the place: then the one that has been empty the longest goes. Where
+/// there is a store it is read again when somebody comes back.
 #[derive(Debug)]
 pub(crate) struct Rooms {
     config: Arc<Config>,
@@ -57,6 +61,11 @@ struct Kept {
     idle: Option<u64>,
     /// What it has in `history_bytes`.
     history_bytes: usize,
+    /// Messages on their way to the store, and those of them that were not said yet.
+    unstored: usize,
+    unsaid: usize,
+    /// Members who leave when the latter were said.
+    leaving: Vec<MemberId>,
 }
 
 impl Rooms {
@@ -73,43 +82,114 @@ impl Rooms {
         }
     }
 
+    /// Whether the room is in memory.
+    pub(crate) fn is_here(&self, name: &RoomName) -> bool {
+        self.by_name.contains_key(name)
+    }
+
+    /// Joins a room, which begins where it is not here.
     pub(crate) fn join(
         &mut self,
         name: &RoomName,
         cleaned_name: &str,
+        position: Option<&Position>,
         now: Instant,
-        time: Time,
+        wall: OffsetDateTime,
     ) -> Result<(MemberId, Joined), JoinError> {
-        if !self.by_name.contains_key(name) {
+        if !self.is_here(name) {
             self.make_place(now)?;
+            let epoch = self.new_epoch(wall);
+            self.by_name.insert(name.clone(), Kept::new(Room::new(&self.config, epoch)));
         }
         let id = MemberId(self.fresh_number());
-        let kept = self.by_name.entry(name.clone()).or_insert_with(|| Kept::new(&self.config));
+        let Some(kept) = self.by_name.get_mut(name) else { return Err(JoinError::Closed) };
         let max = self.config.max_members_per_room;
         if kept.room.member_count() >= max {
             return Err(JoinError::RoomFull { max });
         }
         if let Some(number) = kept.idle.take() {
             self.idle.remove(&number);
-            self.idle_bytes -= kept.room.history_bytes();
+            self.idle_bytes -= kept.history_bytes;
         }
         kept.touch(name, &mut self.touched);
-        Ok((id, kept.room.join(id, cleaned_name, now, time)))
+        Ok((id, kept.room.join(id, cleaned_name, position, now, wall)))
+    }
+
+    /// Takes in what a store keeps of a room.
+    pub(crate) fn insert(
+        &mut self,
+        name: &RoomName,
+        stored: Option<StoredRoom>,
+        now: Instant,
+        wall: OffsetDateTime,
+    ) -> Result<(), JoinError> {
+        self.make_place(now)?;
+        let epoch = self.new_epoch(wall);
+        let mut kept = Kept::new(Room::stored(&self.config, epoch, stored));
+        // Where nobody joins it after all it goes again.
+        kept.touch(name, &mut self.touched);
+        self.by_name.insert(name.clone(), kept);
+        Ok(())
     }
 
     pub(crate) fn leave(&mut self, name: &RoomName, id: MemberId, now: Instant) {
         if let Some(kept) = self.by_name.get_mut(name) {
             kept.touch(name, &mut self.touched);
-            kept.room.leave(id, now);
+            if kept.unsaid > 0 {
+                // Of what it said the members hear before they hear that it left.
+                kept.leaving.push(id);
+            } else {
+                kept.room.leave(id, now);
+            }
         }
     }
 
-    /// Says `text` in the room. A member's posts come before its leave, so its room is there.
-    pub(crate) fn post(&mut self, name: &RoomName, username: Arc<str>, text: Arc<str>) {
+    /// The room, to do with it what may have consequences. A member's posts come before its leave, so its room is there.
+    pub(crate) fn room(&mut self, name: &RoomName) -> Option<&mut Room> {
+        let kept = self.by_name.get_mut(name)?;
+        kept.touch(name, &mut self.touched);
+        Some(&mut kept.room)
+    }
+
+    /// Says `text` in the room at once.
+    pub(crate) fn post(
+        &mut self,
+        name: &RoomName,
+        username: Arc<str>,
+        text: Arc<str>,
+        now: OffsetDateTime,
+    ) -> Option<Arc<Chat>> {
+        let room = self.room(name)?;
+        let chat = room.number(username, text, now);
+        room.say(Arc::clone(&chat));
+        Some(chat)
+    }
+
+    /// A message of this room is on its way to the store: the room stays here until it has come back.
+    pub(crate) fn sent_to_store(&mut self, name: &RoomName, is_said: bool) {
+        if let Some(kept) = self.by_name.get_mut(name) {
+            kept.unstored += 1;
+            kept.unsaid += usize::from(!is_said);
+        }
+    }
+
+    /// A message of this room has come back from there, and was said or refused.
+    pub(crate) fn back_from_store(&mut self, name: &RoomName, was_said: bool, now: Instant) {
         if let Some(kept) = self.by_name.get_mut(name) {
             kept.touch(name, &mut self.touched);
-            kept.room.post(username, text);
+            kept.unstored -= 1;
+            kept.unsaid -= usize::from(!was_said);
+            if kept.unsaid == 0 {
+                for id in std::mem::take(&mut kept.leaving) {
+                    kept.room.leave(id, now);
+                }
+            }
         }
+    }
+
+    /// The newest messages of a room before a place that are here, at most so many; and the oldest that is here.
+    pub(crate) fn before(&self, name: &RoomName, seq: u64, count: usize) -> Option<(Vec<Arc<Chat>>, u64)> {
+        self.by_name.get(name).map(|kept| kept.room.before(seq, count))
     }
 
     pub(crate) fn totals(&self) -> Totals {
@@ -178,9 +258,12 @@ impl Rooms {
 
         let bytes = kept.room.history_bytes();
         self.history_bytes = self.history_bytes - kept.history_bytes + bytes;
+        if kept.idle.is_some() {
+            self.idle_bytes = self.idle_bytes - kept.history_bytes + bytes;
+        }
         kept.history_bytes = bytes;
 
-        if kept.room.member_count() > 0 || kept.idle.is_some() {
+        if kept.room.member_count() > 0 || kept.unstored > 0 || kept.idle.is_some() {
             return;
         }
         if bytes == 0 {
@@ -212,10 +295,14 @@ impl Rooms {
     fn forget_longest_idle(&mut self) -> bool {
         let Some((_, name)) = self.idle.pop_first() else { return false };
         if let Some(kept) = self.by_name.remove(&name) {
-            self.idle_bytes -= kept.room.history_bytes();
+            self.idle_bytes -= kept.history_bytes;
             self.history_bytes -= kept.history_bytes;
         }
         true
+    }
+
+    fn new_epoch(&mut self, wall: OffsetDateTime) -> Epoch {
+        Epoch::beginning(wall, self.fresh_number())
     }
 
     fn fresh_number(&mut self) -> u64 {
@@ -225,8 +312,17 @@ impl Rooms {
 }
 
 impl Kept {
-    fn new(config: &Config) -> Self {
-        Self { room: Room::new(config), touched: false, deadline: None, idle: None, history_bytes: 0 }
+    fn new(room: Room) -> Self {
+        Self {
+            room,
+            touched: false,
+            deadline: None,
+            idle: None,
+            history_bytes: 0,
+            unstored: 0,
+            unsaid: 0,
+            leaving: Vec::new(),
+        }
     }
 
     fn touch(&mut self, name: &RoomName, touched: &mut Vec<RoomName>) {
@@ -252,127 +348,4 @@ fn level(mut sizes: Vec<usize>, target: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::Chat;
-
-    struct Hub {
-        rooms: Rooms,
-        now: Instant,
-    }
-
-    impl Hub {
-        fn new(change: impl FnOnce(&mut Config)) -> Self {
-            let mut config = Config::default();
-            change(&mut config);
-            Self { rooms: Rooms::new(Arc::new(config)), now: Instant::now() }
-        }
-
-        fn join(&mut self, room: &str) -> Result<MemberId, JoinError> {
-            self.rooms.join(&room.parse().unwrap(), "alice", self.now, Time::MIDNIGHT).map(|(id, _)| id)
-        }
-
-        fn leave(&mut self, room: &str, id: MemberId) {
-            self.rooms.leave(&room.parse().unwrap(), id, self.now);
-        }
-
-        /// Leaves a room behind in which one message was said.
-        fn used(&mut self, room: &str) {
-            let id = self.join(room).unwrap();
-            self.rooms.post(&room.parse().unwrap(), "alice".into(), "hi".into());
-            self.leave(room, id);
-            self.rooms.settle(self.now);
-        }
-
-        fn replayed(&mut self, room: &str) -> usize {
-            let (_, joined) =
-                self.rooms.join(&room.parse().unwrap(), "bob", self.now, Time::MIDNIGHT).unwrap();
-            joined.replay.history.len()
-        }
-    }
-
-    #[test]
-    fn an_empty_room_without_history_is_forgotten() {
-        let mut hub = Hub::new(|_| {});
-        let id = hub.join("a").unwrap();
-        hub.leave("a", id);
-        hub.rooms.settle(hub.now);
-        assert!(hub.rooms.by_name.is_empty());
-        assert!(hub.rooms.deadlines.is_empty());
-    }
-
-    #[test]
-    fn an_empty_room_with_history_is_kept_for_who_comes_back() {
-        let mut hub = Hub::new(|_| {});
-        hub.used("a");
-        assert_eq!(hub.replayed("a"), 1);
-        assert_eq!(hub.rooms.idle_bytes, 0);
-        assert!(hub.rooms.idle.is_empty());
-    }
-
-    #[test]
-    fn the_room_empty_the_longest_is_forgotten_when_the_empty_ones_hold_too_much() {
-        let one = Chat::new("alice".into(), "hi".into()).cost();
-        let mut hub = Hub::new(|config| config.idle_history_bytes = 2 * one);
-        for room in ["a", "b", "c"] {
-            hub.used(room);
-        }
-        assert_eq!([hub.replayed("a"), hub.replayed("b"), hub.replayed("c")], [0, 1, 1]);
-    }
-
-    #[test]
-    fn where_all_histories_hold_too_much_the_fullest_rooms_lose_their_oldest_messages() {
-        let one = Chat::new("alice".into(), "hi".into()).cost();
-        let mut hub = Hub::new(|config| config.history_bytes = 16 * one);
-        hub.used("idle");
-        for (room, messages) in [("small", 2), ("large", 10), ("larger", 20)] {
-            hub.join(room).unwrap();
-            for _ in 0..messages {
-                hub.rooms.post(&room.parse().unwrap(), "alice".into(), "hi".into());
-            }
-            hub.rooms.settle(hub.now);
-        }
-        // Fourteen are left: two of the small room, and six of each of the others.
-        assert_eq!(hub.rooms.history_bytes, 14 * one);
-        let rooms = ["idle", "small", "large", "larger"];
-        assert_eq!(rooms.map(|room| hub.replayed(room)), [0, 2, 6, 6]);
-    }
-
-    #[test]
-    fn what_all_histories_hold_is_what_they_hold_however_rooms_come_and_go() {
-        let mut hub = Hub::new(|config| config.idle_history_bytes = 500);
-        for round in 0..100 {
-            hub.used(&format!("room{}", round % 7));
-        }
-        let held: usize = hub.rooms.by_name.values().map(|kept| kept.room.history_bytes()).sum();
-        assert_eq!(hub.rooms.history_bytes, held);
-        assert_eq!(hub.rooms.idle_bytes, held);
-    }
-
-    #[test]
-    fn a_level_leaves_the_small_as_they_are() {
-        assert_eq!(level(vec![1, 2, 100, 50], 23), 10);
-        assert_eq!(level(vec![5, 5], 10), usize::MAX);
-        assert_eq!(level(vec![9, 9], 0), 0);
-        assert_eq!(level(vec![], 0), usize::MAX);
-    }
-
-    #[test]
-    fn the_room_empty_the_longest_makes_place_for_a_new_one() {
-        let mut hub = Hub::new(|config| config.max_rooms = 2);
-        hub.used("a");
-        hub.used("b");
-        hub.join("c").unwrap();
-        assert_eq!(hub.replayed("b"), 1);
-        assert_eq!(hub.join("a"), Err(JoinError::TooManyRooms { max: 2 }));
-    }
-
-    #[test]
-    fn a_room_that_was_emptied_just_before_makes_place_for_a_new_one() {
-        let mut hub = Hub::new(|config| config.max_rooms = 1);
-        let id = hub.join("a").unwrap();
-        assert_eq!(hub.join("b"), Err(JoinError::TooManyRooms { max: 1 }));
-        hub.leave("a", id);
-        assert!(hub.join("b").is_ok());
-    }
-}
+mod tests;

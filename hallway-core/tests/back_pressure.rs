@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{SECOND, at_once, drained, heard, hub, in_time, join, lobby, member_count, pass, quiet_members};
+use common::{
+    SECOND, at_once, drained, heard, hub, in_time, join, lobby, member_count, pass, quiet_members, submitted,
+};
 use hallway_core::{Hub, Member, MemberSender};
 
 #[tokio::test(start_paused = true)]
@@ -10,7 +12,7 @@ async fn who_posts_into_a_full_mailbox_waits_until_the_hub_has_made_space() {
     let (hub, mut alice, sender) = alice_in_a_hub_with_a_small_mailbox().await;
     let accepted = fill_mailbox(&sender).await;
 
-    let mut post = Box::pin(sender.post("y"));
+    let mut post = Box::pin(submitted(&sender, "y"));
     assert_eq!(at_once(&mut post).await, None);
     // The hub's turn: it waits for nobody.
     tokio::task::yield_now().await;
@@ -25,7 +27,7 @@ async fn who_posts_into_a_full_mailbox_waits_until_the_hub_has_made_space() {
 async fn a_post_that_is_given_up_while_it_waits_says_nothing_and_takes_no_space() {
     let (hub, mut alice, sender) = alice_in_a_hub_with_a_small_mailbox().await;
     let accepted = fill_mailbox(&sender).await;
-    let mut post = Box::pin(sender.post("y"));
+    let mut post = Box::pin(submitted(&sender, "y"));
     assert_eq!(at_once(&mut post).await, None);
     drop(post);
     assert_eq!(heard(&hub, &mut alice).await, vec!["bob: x"; accepted]);
@@ -36,7 +38,7 @@ async fn a_post_that_is_given_up_while_it_waits_says_nothing_and_takes_no_space(
 async fn a_post_that_is_given_up_when_its_turn_has_come_says_nothing_and_takes_no_space() {
     let (hub, mut alice, sender) = alice_in_a_hub_with_a_small_mailbox().await;
     let accepted = fill_mailbox(&sender).await;
-    let mut post = Box::pin(sender.post("y"));
+    let mut post = Box::pin(submitted(&sender, "y"));
     assert_eq!(at_once(&mut post).await, None);
     tokio::task::yield_now().await;
     drop(post);
@@ -59,8 +61,8 @@ async fn a_join_that_is_given_up_while_it_waits_for_space_was_never_made() {
 async fn the_space_of_a_refused_message_is_not_taken() {
     let (_hub, _alice, sender) = alice_in_a_hub_with_a_small_mailbox().await;
     for _ in 0..1_000 {
-        assert!(matches!(at_once(&mut Box::pin(sender.post(""))).await, Some(Err(_))));
-        assert!(matches!(at_once(&mut Box::pin(sender.post("xx"))).await, Some(Err(_))));
+        assert!(matches!(at_once(&mut Box::pin(submitted(&sender, ""))).await, Some(Err(_))));
+        assert!(matches!(at_once(&mut Box::pin(submitted(&sender, "xx"))).await, Some(Err(_))));
     }
     assert!(fill_mailbox(&sender).await > 0);
 }
@@ -73,7 +75,7 @@ async fn a_mailbox_is_full_by_bytes_and_not_by_messages() {
     });
     let alice = join(&hub, "alice").await;
     let mut accepted = 0;
-    while at_once(&mut Box::pin(alice.post("x".repeat(1_000)))).await.is_some() {
+    while at_once(&mut Box::pin(alice.submit("x".repeat(1_000), None))).await.is_some() {
         accepted += 1;
     }
     assert!((5..10).contains(&accepted), "{accepted} messages of 1,000 bytes and a little more in 10,000");
@@ -150,7 +152,7 @@ async fn alice_in_a_hub_with_a_small_mailbox() -> (Hub, Member, MemberSender) {
 /// Posts "x" until one would have to wait, and gives that one up; says how many were accepted.
 async fn fill_mailbox(sender: &MemberSender) -> usize {
     let mut accepted = 0;
-    while let Some(posted) = at_once(&mut Box::pin(sender.post("x"))).await {
+    while let Some(posted) = at_once(&mut Box::pin(submitted(sender, "x"))).await {
         posted.expect("accepted");
         accepted += 1;
         assert!(accepted < 10_000, "a mailbox without a bound");

@@ -4,7 +4,7 @@ mod common;
 
 use std::sync::{Arc, Weak};
 
-use common::{SECOND, TestClock, at_once, drained, in_time, join, lobby, next, pass};
+use common::{SECOND, TestClock, at_once, drained, in_time, join, lobby, next, pass, submitted};
 use hallway_core::{Clock, Closed, Config, Event, Hub, HubFailed, JoinError, PostError, RecvError};
 use tokio::runtime::Builder;
 
@@ -67,8 +67,8 @@ fn when_the_runtime_of_a_hub_is_dropped_whoever_waits_for_it_is_refused() {
     let (sender, mut receiver) = alice.split();
     let room = lobby();
     let (mut post, mut joining) = another.block_on(async {
-        while at_once(&mut Box::pin(sender.post("x"))).await.is_some() {}
-        let (mut post, mut joining) = (Box::pin(sender.post("y")), Box::pin(hub.join(&room, "bob")));
+        while at_once(&mut Box::pin(submitted(&sender, "x"))).await.is_some() {}
+        let (mut post, mut joining) = (Box::pin(submitted(&sender, "y")), Box::pin(hub.join(&room, "bob")));
         assert!(at_once(&mut post).await.is_none() && at_once(&mut joining).await.is_none());
         (post, joining)
     });

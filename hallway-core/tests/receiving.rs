@@ -14,7 +14,7 @@ async fn a_member_that_waits_is_woken_by_a_message() {
     let waiting = tokio::spawn(async move { next(&mut bob).await });
     tokio::task::yield_now().await;
     alice.post("Hello!").await.unwrap();
-    let said = Chat::new("alice".into(), "Hello!".into());
+    let said = Chat::new(1, common::begun() + SECOND, "alice".into(), "Hello!".into());
     assert_eq!(waiting.await.unwrap(), Ok(Event::Chat(said.into())));
 }
 

@@ -23,7 +23,12 @@ fn every_frame_has_the_keys_of_the_protocol_in_its_order_and_reads_back_as_it_wa
 fn every_event_has_its_frame() {
     for (event, json) in [
         (
-            Event::Chat(Arc::new(Chat::new("alice".into(), "Hello!".into()))),
+            Event::Chat(Arc::new(Chat::new(
+                1,
+                time::OffsetDateTime::UNIX_EPOCH,
+                "alice".into(),
+                "Hello!".into(),
+            ))),
             r#"{"type":"chatMessage","payload":{"username":"alice","message":"Hello!"}}"#,
         ),
         (Event::Count(3), r#"{"type":"userCount","payload":{"count":3}}"#),

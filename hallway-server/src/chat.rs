@@ -105,7 +105,7 @@ async fn say(frame: &str, sender: &MemberSender, traffic: &Traffic) -> Result<bo
         // Boxed: hardly anybody ever waits here, and everybody would carry its state.
         Err(TryPostError::Full) => {
             counters::mailbox_full();
-            Box::pin(sender.post(&*message)).await
+            Box::pin(sender.submit(&*message, None)).await.map(drop)
         }
         Err(TryPostError::Refused(error)) => Err(error),
     };

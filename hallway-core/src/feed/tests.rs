@@ -4,7 +4,7 @@ use super::*;
 use crate::event::{Chat, SLOT_BYTES};
 
 fn said(text: &str) -> Event {
-    Event::Chat(Arc::new(Chat::new("".into(), text.into())))
+    Event::Chat(Arc::new(Chat::new(0, time::OffsetDateTime::UNIX_EPOCH, "".into(), text.into())))
 }
 
 fn publish(feed: &Feed, events: impl IntoIterator<Item = Event>) {

@@ -2,9 +2,11 @@
 
 #![allow(dead_code, reason = "every test file is a program of its own and uses a part of this")]
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use hallway_core::{Clock, Config, Event, Hub, JoinError, Member, RecvError, RoomName, TryRecvError};
+use hallway_core::{
+    Clock, Config, Event, Hub, JoinError, Member, MemberSender, PostError, RecvError, RoomName, TryRecvError,
+};
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
@@ -25,13 +27,18 @@ impl TestClock {
     }
 }
 
+/// When every test begins.
+pub(crate) fn begun() -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(BEGINNING).expect("a date")
+}
+
 impl Clock for TestClock {
     fn monotonic(&self) -> std::time::Instant {
         Instant::now().into_std()
     }
 
     fn wall(&self) -> OffsetDateTime {
-        OffsetDateTime::from_unix_timestamp(BEGINNING).expect("a date") + self.start.elapsed()
+        begun() + self.start.elapsed()
     }
 }
 
@@ -121,6 +128,11 @@ pub(crate) fn words(event: &Event) -> String {
         Event::OthersJoined(count) => format!("{count} others joined"),
         Event::OthersLeft(count) => format!("{count} others left"),
     }
+}
+
+/// Returns when the hub has accepted a message, and does not wait until it has its place.
+pub(crate) async fn submitted(sender: &MemberSender, text: impl Into<Arc<str>>) -> Result<(), PostError> {
+    sender.submit(text, None).await.map(drop)
 }
 
 /// Lets time go by: whatever becomes due in it is done.

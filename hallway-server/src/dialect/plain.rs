@@ -51,7 +51,7 @@ mod tests {
 
         #[test]
         fn what_is_written_plainly_is_what_the_serializer_writes(username in text(), said in text()) {
-            let chat = Chat::new(username.into(), said.into());
+            let chat = Chat::new(1, time::OffsetDateTime::UNIX_EPOCH, username.into(), said.into());
             let (mut plain, mut serialized) = (Vec::new(), Vec::new());
             write_any(&Message::from(&Event::Chat(chat.clone().into())), &mut serialized);
             if write(&chat, &mut plain) {
@@ -70,7 +70,12 @@ mod tests {
 
     #[test]
     fn what_people_write_is_plain() {
-        let chat = Chat::new("Zoë".into(), "Hello, world! 🦀 (it's 5 < 6 & so on…)".into());
+        let chat = Chat::new(
+            1,
+            time::OffsetDateTime::UNIX_EPOCH,
+            "Zoë".into(),
+            "Hello, world! 🦀 (it's 5 < 6 & so on…)".into(),
+        );
         assert!(write(&chat, &mut Vec::new()));
         assert_eq!(message(r#"{"type":"chatMessage","payload":{"message":"Grüße"}}"#), Some("Grüße"));
         assert_eq!(

@@ -1,12 +1,14 @@
 //! Frames of clients, and what is written of what they say.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use hallway_core::{Chat, Event, Message};
 use serde::{
     Deserialize, Deserializer,
     de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
+
+use time::OffsetDateTime;
 
 use crate::dialect::{Fault, Request, decode, encode, encode_notice, examine};
 
@@ -31,10 +33,10 @@ pub fn client_frame(bytes: &[u8]) {
 
     match decoded {
         Ok(Request::Chat(text)) => {
-            let said = serde_json::json!({"type": "chatMessage", "payload": {"message": text}}).to_string();
-            assert_eq!(decode(&said), Ok(Request::Chat(Cow::Borrowed(&text))));
-            is_told_as_it_is(&Event::Chat(Chat::new(frame.into(), text.as_ref().into()).into()));
-            is_told_as_it_is(&Event::Chat(Chat::new(text.as_ref().into(), text.as_ref().into()).into()));
+            let again = serde_json::json!({"type": "chatMessage", "payload": {"message": text}}).to_string();
+            assert_eq!(decode(&again), Ok(Request::Chat(Cow::Borrowed(&text))));
+            is_told_as_it_is(&Event::Chat(said(frame, &text)));
+            is_told_as_it_is(&Event::Chat(said(&text, &text)));
         }
         Ok(Request::Unknown) => {}
         Err(fault) => {
@@ -43,9 +45,13 @@ pub fn client_frame(bytes: &[u8]) {
             assert_eq!(notice, Message::System { text: text.into() });
         }
     }
-    is_told_as_it_is(&Event::Chat(Chat::new(frame.into(), frame.into()).into()));
+    is_told_as_it_is(&Event::Chat(said(frame, frame)));
     is_told_as_it_is(&Event::Joined(frame.into()));
     is_told_as_it_is(&Event::Left(frame.into()));
+}
+
+fn said(username: &str, text: &str) -> Arc<Chat> {
+    Arc::new(Chat::new(1, OffsetDateTime::UNIX_EPOCH, username.into(), text.into()))
 }
 
 /// What a member is shown of an event is what the serializer writes, and is read as the same.

@@ -75,6 +75,7 @@ impl End {
         "silent",
         "room_full",
         "too_many_rooms",
+        "room_unavailable",
         "shutting_down",
         "internal",
     ];
@@ -103,6 +104,7 @@ impl End {
             Self::Silent => "silent",
             Self::NotLetIn(JoinError::RoomFull { .. }) => "room_full",
             Self::NotLetIn(JoinError::TooManyRooms { .. }) => "too_many_rooms",
+            Self::NotLetIn(JoinError::Unavailable(_)) => "room_unavailable",
             Self::NotLetIn(JoinError::Closed) | Self::ShuttingDown => "shutting_down",
             Self::Internal => "internal",
         }
@@ -126,6 +128,7 @@ impl End {
             Self::NotLetIn(JoinError::TooManyRooms { .. }) => {
                 (CloseCode::Again, "there is no place for a new room")
             }
+            Self::NotLetIn(JoinError::Unavailable(_)) => (CloseCode::Error, "the room cannot be read now"),
             Self::Internal => (CloseCode::Error, "an internal fault"),
         };
         Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) })

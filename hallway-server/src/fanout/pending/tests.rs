@@ -92,7 +92,12 @@ fn message(number: usize, length: usize) -> Event {
 }
 
 fn chat(number: usize, length: usize) -> Chat {
-    Chat::new("alice".into(), format!("{number} {}", "x".repeat(length)).into())
+    Chat::new(
+        1,
+        time::OffsetDateTime::UNIX_EPOCH,
+        "alice".into(),
+        format!("{number} {}", "x".repeat(length)).into(),
+    )
 }
 
 fn history() -> impl Strategy<Value = Vec<usize>> {
