@@ -145,11 +145,7 @@ impl Hub {
             reply,
         });
         self.postbox.send(join).await.map_err(|_| JoinError::Closed)?;
-        let mut member = member.await.unwrap_or(Err(JoinError::Closed))?;
-        if let Some(reader) = &self.reader {
-            member.read_missed_with(reader, self.config.page_bytes);
-        }
-        Ok(member)
+        member.await.unwrap_or(Err(JoinError::Closed))
     }
 
     /// Messages of a room older than `before`, or its newest: at most `limit` of them, and no more than

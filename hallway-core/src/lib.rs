@@ -48,6 +48,7 @@
 //! [`Config::max_rooms`] needs the place, the one that has been empty the longest first.
 
 mod announce;
+mod catch_up;
 mod clock;
 mod config;
 mod epoch;
@@ -66,15 +67,18 @@ mod message;
 mod name;
 mod posting;
 mod reader;
+mod receiver;
 mod reference;
 mod references;
 mod room;
 mod room_name;
 mod rooms;
+mod sender;
 pub mod store;
 mod submission;
 mod task;
 
+pub use catch_up::Lost;
 pub use clock::{Clock, SystemClock};
 pub use config::Config;
 pub use epoch::{Epoch, EpochError, Position};
@@ -86,11 +90,13 @@ pub use event::{Chat, Event};
 pub use feed::{RoomFeed, RoomWatch};
 pub use history::History;
 pub use hub::Hub;
-pub use member::{Member, MemberReceiver, MemberSender, Replay, Unreadable, Welcome};
+pub use member::{Member, Replay, Welcome};
 pub use message::Message;
 pub use reader::Page;
+pub use receiver::MemberReceiver;
 pub use reference::{Reference, ReferenceError};
 pub use room_name::RoomName;
 pub use rooms::Totals;
+pub use sender::MemberSender;
 pub use store::{Durability, Retention, Store, StoreError};
 pub use submission::{Acknowledgement, Receipt};

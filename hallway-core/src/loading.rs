@@ -33,6 +33,10 @@ impl Loading {
         Self { reader, config, waiting: HashMap::new(), queue: VecDeque::new(), reads: JoinSet::new() }
     }
 
+    pub(crate) fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
     /// Whether nobody waits.
     pub(crate) fn is_idle(&self) -> bool {
         self.waiting.is_empty()

@@ -1,6 +1,6 @@
 //! Reading from the store beside the hub.
 
-use std::{ops::RangeInclusive, sync::Arc};
+use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
@@ -65,39 +65,6 @@ impl Reader {
     }
 }
 
-/// What a member is to be shown that is in the store alone, page by page.
-#[derive(Debug)]
-pub(crate) struct Missed {
-    reader: Reader,
-    room: RoomName,
-    range: RangeInclusive<u64>,
-}
-
-impl Missed {
-    pub(crate) fn new(reader: Reader, room: RoomName, range: RangeInclusive<u64>) -> Self {
-        Self { reader, room, range }
-    }
-
-    /// What is still to be read.
-    pub(crate) fn range(&self) -> &RangeInclusive<u64> {
-        &self.range
-    }
-
-    /// The next page; nothing when all were read. Cancel safe: a page that was not returned is read again.
-    pub(crate) async fn next(&mut self, bytes: usize) -> Result<Vec<Arc<Chat>>, HistoryError> {
-        let (first, last) = (*self.range.start(), *self.range.end());
-        if self.range.is_empty() {
-            return Ok(Vec::new());
-        }
-        let limit = PageLimit { messages: MESSAGES_A_PAGE, bytes };
-        let mut page = self.reader.page(&self.room, Side::After(first - 1), limit).await?;
-        page.retain(|chat| chat.seq <= last);
-        // Where nothing of it is kept any longer there is nothing to wait for either.
-        self.range = page.last().map_or(last, |chat| chat.seq) + 1..=last;
-        Ok(page)
-    }
-}
-
 /// Takes the newest of `messages`, which are the newest there are of those asked for: as many as the limit allows.
 pub(crate) fn newest(mut messages: Vec<Arc<Chat>>, limit: PageLimit) -> Page {
     let mut bytes = 0;
@@ -116,6 +83,3 @@ pub(crate) fn newest(mut messages: Vec<Arc<Chat>>, limit: PageLimit) -> Page {
 
 /// Reads at the same time: beyond what the processors of a small machine can do there is only the disk to wait for.
 const READS_AT_ONCE: usize = 4;
-
-/// Messages of a page that is read for a member who missed many.
-const MESSAGES_A_PAGE: usize = 500;

@@ -238,3 +238,20 @@ fn to_millisecond(time: OffsetDateTime) -> OffsetDateTime {
     let time = time.to_offset(UtcOffset::UTC);
     time.replace_millisecond(time.millisecond()).unwrap_or(time)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_a_message_is_in_utc_to_the_millisecond_and_never_before_that_of_the_one_before() {
+        let mut room = Room::new(&Config::default(), Epoch::beginning(OffsetDateTime::UNIX_EPOCH, 1));
+        let now = OffsetDateTime::from_unix_timestamp_nanos(1_795_554_307_123_999_999).unwrap();
+        let elsewhere = now.to_offset(UtcOffset::from_hms(5, 30, 0).unwrap());
+        let millisecond = now - time::Duration::nanoseconds(999_999);
+        let first = room.number("alice".into(), "a".into(), elsewhere);
+        assert_eq!((first.sent_at, first.sent_at.offset()), (millisecond, UtcOffset::UTC));
+        let second = room.number("alice".into(), "b".into(), now - time::Duration::HOUR);
+        assert_eq!((second.seq, second.sent_at), (2, millisecond));
+    }
+}

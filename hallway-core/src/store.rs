@@ -1,11 +1,15 @@
 //! What keeps the messages of a hub beyond its memory: the contract of a store.
 
+mod memory;
+
 use std::{sync::Arc, time::Duration};
 
 use thiserror::Error;
 use time::OffsetDateTime;
 
 use crate::{epoch::Epoch, event::Chat, reference::Reference, room_name::RoomName};
+
+pub use memory::MemoryStore;
 
 /// Keeps the messages of all rooms, their sequence and epochs, and the references of the newest posts.
 ///

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 use tokio::sync::oneshot;
 
 use crate::{
+    catch_up::CatchUp,
     clock::Clock,
     config::Config,
     epoch::Position,
@@ -196,9 +197,13 @@ impl<C: Clock> HubTask<C> {
         }
         let joined = self.rooms.join(&room, &cleaned_name, position.as_ref(), now.monotonic, now.wall);
         let member = joined.map(|(id, joined)| {
+            let reader = self.loading.as_ref().map(Loading::reader);
+            let missed = joined.missed.clone().zip(reader).map(|(range, reader)| {
+                CatchUp::new(reader.clone(), room.clone(), range, self.config.page_bytes)
+            });
             let username = Arc::clone(&joined.username);
             let max_message_bytes = self.config.max_message_bytes;
-            Member::new(Membership { id, room, username, max_message_bytes, hub: postbox }, joined)
+            Member::new(Membership { id, room, username, max_message_bytes, hub: postbox }, joined, missed)
         });
         // A caller that stops waiting just now drops the member it is sent, and so leaves.
         let _ = reply.send(member);
