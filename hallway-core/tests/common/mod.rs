@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "every test file is a program of its own and uses a part of this")]
 
+pub(crate) mod disk;
+
 use std::{sync::Arc, time::Duration};
 
 use hallway_core::{
@@ -23,7 +25,12 @@ pub(crate) struct TestClock {
 
 impl TestClock {
     pub(crate) fn new() -> Self {
-        Self { start: Instant::now() }
+        Self::since(Instant::now())
+    }
+
+    /// One that began then.
+    pub(crate) fn since(start: Instant) -> Self {
+        Self { start }
     }
 }
 

@@ -1,0 +1,171 @@
+//! A store that a test makes slow, full or broken, over one in memory; and a hub on it that can be killed.
+
+use std::{
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use hallway_core::{
+    Chat, Config, Durability, Hub, Retention, RoomName, Store, StoreError,
+    store::{Entry, MemoryStore, PageLimit, Side, StoredReference, StoredRoom, Tidied},
+};
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+use super::TestClock;
+
+/// What is on it survives the hub.
+pub(crate) struct Disk {
+    kept: MemoryStore,
+    /// When the clock of its hubs began.
+    start: Instant,
+    state: Mutex<State>,
+    changed: Condvar,
+    appends: AtomicUsize,
+}
+
+#[derive(Default)]
+struct State {
+    /// Appends wait for as long as this is so.
+    is_stuck: bool,
+    /// How many wait.
+    waiting: usize,
+    fault: Option<StoreError>,
+    /// Reads fail with this.
+    unreadable: Option<StoreError>,
+    panics: bool,
+}
+
+impl Disk {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            kept: MemoryStore::new(),
+            start: Instant::now(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            appends: AtomicUsize::new(0),
+        })
+    }
+
+    /// A hub that keeps its messages here.
+    pub(crate) fn hub(self: &Arc<Self>, change: impl FnOnce(&mut Config)) -> Hub {
+        let clock = TestClock::since(self.start);
+        Hub::spawn_with_store(super::config(change), clock, Arc::clone(self)).expect("a hub")
+    }
+
+    /// From now on appends take until [`go_on`](Self::go_on).
+    pub(crate) fn get_stuck(&self) {
+        self.change(|state| state.is_stuck = true);
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.change(|state| state.is_stuck = false);
+    }
+
+    /// From now on appends fail, or not.
+    pub(crate) fn fail(&self, fault: Option<StoreError>) {
+        self.change(|state| state.fault = fault);
+    }
+
+    /// From now on nothing can be read, or it can.
+    pub(crate) fn be_unreadable(&self, fault: Option<StoreError>) {
+        self.change(|state| state.unreadable = fault);
+    }
+
+    /// From now on appends panic, or not.
+    pub(crate) fn panic(&self, panics: bool) {
+        self.change(|state| state.panics = panics);
+    }
+
+    /// How many batches were appended.
+    pub(crate) fn appends(&self) -> usize {
+        self.appends.load(SeqCst)
+    }
+
+    /// Blocks until an append is under way.
+    pub(crate) fn wait_for_append(&self) {
+        let state = self.state();
+        let (_state, late) = self
+            .changed
+            .wait_timeout_while(state, Duration::from_secs(10), |state| state.waiting == 0)
+            .expect("no panic");
+        assert!(!late.timed_out(), "nothing was appended");
+    }
+
+    /// The messages of a room, in order.
+    pub(crate) fn messages(&self, room: &RoomName) -> Vec<Arc<Chat>> {
+        let all = PageLimit { messages: usize::MAX, bytes: usize::MAX };
+        self.kept.page(room, Side::After(0), all).expect("a page")
+    }
+
+    /// Their texts.
+    pub(crate) fn texts(&self, room: &RoomName) -> Vec<String> {
+        self.messages(room).iter().map(|chat| chat.text.to_string()).collect()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state());
+        self.changed.notify_all();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic under it")
+    }
+
+    fn readable(&self) -> Result<(), StoreError> {
+        self.state().unreadable.clone().map_or(Ok(()), Err)
+    }
+}
+
+impl Store for Disk {
+    fn begin(&self, durability: Durability, now: OffsetDateTime) -> Result<(), StoreError> {
+        self.readable()?;
+        self.kept.begin(durability, now)
+    }
+
+    fn references(&self, since: OffsetDateTime, limit: usize) -> Result<Vec<StoredReference>, StoreError> {
+        self.kept.references(since, limit)
+    }
+
+    fn room(&self, room: &RoomName, newest: PageLimit) -> Result<Option<StoredRoom>, StoreError> {
+        self.readable()?;
+        self.kept.room(room, newest)
+    }
+
+    fn page(&self, room: &RoomName, side: Side, limit: PageLimit) -> Result<Vec<Arc<Chat>>, StoreError> {
+        self.readable()?;
+        self.kept.page(room, side, limit)
+    }
+
+    fn append(&self, batch: &[Entry]) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.waiting += 1;
+        self.changed.notify_all();
+        let mut state = self.changed.wait_while(state, |state| state.is_stuck).expect("no panic");
+        state.waiting -= 1;
+        let (fault, panics) = (state.fault.clone(), state.panics);
+        drop(state);
+        assert!(!panics, "the store panics");
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
+        self.appends.fetch_add(1, SeqCst);
+        self.kept.append(batch)
+    }
+
+    fn tidy(
+        &self,
+        keep: &Retention,
+        now: OffsetDateTime,
+        references_since: OffsetDateTime,
+    ) -> Result<Tidied, StoreError> {
+        self.kept.tidy(keep, now, references_since)
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.kept.close()
+    }
+}
