@@ -12,13 +12,13 @@ async fn hub_with(disk: Option<&std::sync::Arc<Disk>>, history: usize, messages:
     };
     let alice = join(&hub, "alice").await;
     for number in 1..=messages {
-        in_time(alice.post(number.to_string())).await.unwrap();
+        in_time(alice.post(number.to_string())).await.expect("accepted");
     }
     hub
 }
 
 async fn page(hub: &Hub, before: Option<u64>, limit: usize) -> (Vec<u64>, bool) {
-    let Page { messages, more, .. } = in_time(hub.history(&lobby(), before, limit)).await.unwrap();
+    let Page { messages, more, .. } = in_time(hub.history(&lobby(), before, limit)).await.expect("a page");
     (messages.iter().map(|chat| chat.seq).collect(), more)
 }
 

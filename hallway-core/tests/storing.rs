@@ -10,18 +10,18 @@ use hallway_core::{Epoch, Event, Hub, JoinError, Member, Position, PostError, St
 /// Ends a hub in order.
 async fn end(hub: Hub) {
     hub.shutdown();
-    in_time(hub.closed()).await.unwrap();
+    in_time(hub.closed()).await.expect("an end in order");
 }
 
 async fn say(member: &Member, texts: impl IntoIterator<Item = impl ToString>) {
     for text in texts {
-        in_time(member.post(text.to_string())).await.unwrap();
+        in_time(member.post(text.to_string())).await.expect("accepted");
     }
 }
 
 async fn resume(hub: &Hub, epoch: &Epoch, after: u64) -> Member {
     let position = Position { epoch: epoch.clone(), after };
-    in_time(hub.resume(&lobby(), "bob", position)).await.unwrap()
+    in_time(hub.resume(&lobby(), "bob", position)).await.expect("joined")
 }
 
 /// The numbers of the next chat messages, up to this one.
