@@ -28,7 +28,7 @@ async fn resume(hub: &Hub, epoch: &Epoch, after: u64) -> Member {
 async fn numbers_up_to(member: &mut Member, last: u64) -> Vec<u64> {
     let mut numbers = Vec::new();
     while numbers.last() != Some(&last) {
-        if let Event::Chat(chat) = next(member).await.unwrap() {
+        if let Event::Chat(chat) = next(member).await.expect("an event") {
             numbers.push(chat.seq);
         }
     }
@@ -36,7 +36,7 @@ async fn numbers_up_to(member: &mut Member, last: u64) -> Vec<u64> {
 }
 
 fn shown(welcome: &Welcome) -> (u64, bool, Option<(u64, u64)>) {
-    (welcome.seq, welcome.resumed, welcome.gap.clone().map(|gap| gap.into_inner()))
+    (welcome.seq, welcome.resumed, welcome.gap.clone().map(std::ops::RangeInclusive::into_inner))
 }
 
 #[tokio::test(start_paused = true)]
