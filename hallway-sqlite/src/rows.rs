@@ -1,0 +1,48 @@
+//! Between what is in a row and what the hub knows.
+
+use std::{str::FromStr, sync::Arc};
+
+use hallway_core::{Chat, Epoch, RoomName};
+use rusqlite::{Error, Result, Row, types::Type};
+use time::OffsetDateTime;
+
+/// Milliseconds since 1970, of the time's whole milliseconds.
+pub(crate) fn millis(time: OffsetDateTime) -> i64 {
+    let millis = time.unix_timestamp_nanos().div_euclid(NANOS_A_MILLI);
+    i64::try_from(millis).expect("a year has at most five digits")
+}
+
+/// The time so many milliseconds after 1970.
+pub(crate) fn time(row: &Row<'_>, column: usize) -> Result<OffsetDateTime> {
+    let millis: i64 = row.get(column)?;
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * NANOS_A_MILLI)
+        .map_err(|error| Error::FromSqlConversionFailure(column, Type::Integer, error.into()))
+}
+
+const NANOS_A_MILLI: i128 = 1_000_000;
+
+pub(crate) fn room_name(row: &Row<'_>, column: usize) -> Result<RoomName> {
+    parsed(row, column)
+}
+
+pub(crate) fn epoch(row: &Row<'_>, column: usize) -> Result<Epoch> {
+    parsed(row, column)
+}
+
+fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+    row: &Row<'_>,
+    column: usize,
+) -> Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    text.parse().map_err(|error: T::Err| Error::FromSqlConversionFailure(column, Type::Text, error.into()))
+}
+
+/// A message of the columns `seq, sent_at, username, text`.
+pub(crate) fn chat(row: &Row<'_>) -> Result<Arc<Chat>> {
+    Ok(Arc::new(Chat::new(row.get(0)?, time(row, 1)?, row.get(2)?, row.get(3)?)))
+}
+
+/// Bytes counted of a message: those of its name and its text.
+pub(crate) fn bytes(chat: &Chat) -> u64 {
+    (chat.username.len() + chat.text.len()) as u64
+}
