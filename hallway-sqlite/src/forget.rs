@@ -1,0 +1,65 @@
+//! Erasing what a name has said.
+
+use std::path::Path;
+
+use hallway_core::StoreError;
+use rusqlite::{Connection, Result, TransactionBehavior};
+use thiserror::Error;
+
+use crate::{
+    connect::Exclusive,
+    error::{OpenError, failed},
+    store::checkpoint,
+};
+
+/// Why not all was erased.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ForgetError {
+    /// The file could not be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The messages could not be erased. Nothing is changed.
+    #[error(transparent)]
+    Erase(StoreError),
+    /// The messages are erased, but traces of them are left in the file. Doing it again removes them.
+    #[error("the messages are erased, but not yet overwritten on the disk: {0}")]
+    Overwrite(StoreError),
+}
+
+/// Erases all messages of exactly this name, in all rooms: their numbers and times stay, names and texts do not. Returns
+/// how many those were.
+///
+/// The file is written anew, so that nothing of them is left in it or in the log beside it; that needs the space of the file
+/// once more while it lasts. Copies and exports that were made before are not changed.
+pub fn forget(path: impl AsRef<Path>, name: &str) -> Result<u64, ForgetError> {
+    let mut file = Exclusive::open(path.as_ref())?;
+    let count = erase(&mut file.connection, name).map_err(|error| ForgetError::Erase(failed(error)))?;
+    overwrite(&file.connection).map_err(|error| ForgetError::Overwrite(failed(error)))?;
+    Ok(count)
+}
+
+fn erase(connection: &mut Connection, name: &str) -> Result<u64> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    transaction.execute(
+        "UPDATE rooms SET bytes = rooms.bytes - erased.total
+         FROM (SELECT room, sum(octet_length(username) + octet_length(text)) AS total
+               FROM messages WHERE username = ?1 GROUP BY room) AS erased
+         WHERE rooms.id = erased.room",
+        [name],
+    )?;
+    // An empty name is what was erased before.
+    let erase = "UPDATE messages SET username = '', text = '' WHERE username = ?1 AND username <> ''";
+    let count = transaction.execute(erase, [name])?;
+    transaction.execute("DELETE FROM refs WHERE username = ?1", [name])?;
+    transaction.commit()?;
+    Ok(count as u64)
+}
+
+/// Leaves nothing in the file but what is in its rows. To delete securely would not be enough: pages that were split or
+/// freed before have copies.
+fn overwrite(connection: &Connection) -> Result<()> {
+    connection.query_row("PRAGMA secure_delete = ON", [], |_| Ok(()))?;
+    connection.execute_batch("VACUUM")?;
+    checkpoint(connection, "TRUNCATE")
+}
