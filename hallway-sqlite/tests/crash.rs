@@ -1,0 +1,77 @@
+//! A server that is killed in the middle of its work.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+mod common;
+
+use std::{
+    env,
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+};
+
+use common::{Scratch, at, entry, messages, open, room, with_reference};
+use hallway_core::{Durability, Retention, Store as _};
+use hallway_sqlite::{OpenError, Options, SqliteStore, verify};
+
+const FILE: &str = "CRASHING_SERVERS_FILE";
+
+/// No test: what the test below starts and kills. Appends and tidies without end, and says what was acknowledged.
+#[test]
+fn server() {
+    let Some(path) = env::var_os(FILE) else { return };
+    let store = open(path.as_ref());
+    store.begin(Durability::Full, at(0)).unwrap();
+    let mut seq = store.room(&room("lobby"), messages(0)).unwrap().map_or(0, |room| room.seq);
+    let mut keep = Retention::default();
+    keep.messages = Some(500);
+    loop {
+        let batch: Vec<_> = (seq + 1..=seq + 7)
+            .map(|seq| with_reference(entry("lobby", seq, &"text ".repeat(200)), &format!("r{seq}")))
+            .collect();
+        store.append(&batch).unwrap();
+        seq += 7;
+        println!("\nkept {seq}");
+        store.tidy(&keep, at(0), at(0)).unwrap();
+    }
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill() {
+    let scratch = Scratch::new();
+    let mut newest = 0;
+    for round in 1..=8 {
+        let mut server = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "server", "--nocapture"])
+            .env(FILE, scratch.file())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
+        let mut acknowledged = |count| {
+            let kept = lines.by_ref().filter_map(|line| line.unwrap().strip_prefix("kept ")?.parse().ok());
+            kept.take(count).last()
+        };
+        let before: u64 = acknowledged(round * 11).expect("it appends");
+        // Another process has it.
+        let error = SqliteStore::open(scratch.file(), &Options::default()).unwrap_err();
+        assert_eq!(error, OpenError::InUse(scratch.file()));
+        server.kill().unwrap();
+        server.wait().unwrap();
+        let last = acknowledged(usize::MAX).unwrap_or(before);
+
+        assert!(last > newest);
+        assert_eq!(verify(scratch.file()).unwrap(), [""; 0]);
+        let store = open(&scratch.file());
+        let found = store.room(&room("lobby"), messages(999)).unwrap().unwrap();
+        assert!(
+            found.seq >= last && found.seq.is_multiple_of(7),
+            "{last} was acknowledged, {} is kept",
+            found.seq
+        );
+        assert_eq!(found.newest.last().unwrap().seq, found.seq);
+        let reference = store.references(at(0), 1).unwrap().remove(0);
+        assert_eq!(reference.seq, found.seq);
+        newest = found.seq;
+    }
+}
