@@ -158,8 +158,12 @@ impl Store for Model {
             keep.bytes.is_some_and(|keep| rooms.iter().map(Room::bytes).sum::<usize>() as u64 > keep)
         };
         while left > 0 && is_over(&state.rooms) {
-            let largest =
-                (0..state.rooms.len()).max_by_key(|index| (state.rooms[*index].bytes(), Reverse(*index)));
+            let largest = (0..state.rooms.len()).max_by_key(|index| {
+                // To the five highest binary digits.
+                let bytes = state.rooms[*index].bytes();
+                let digits = usize::BITS - bytes.leading_zeros();
+                (bytes - bytes % (1 << digits.saturating_sub(5)), Reverse(*index))
+            });
             state.rooms[largest.unwrap()].messages.remove(0);
             left -= 1;
         }
