@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import sys
+import tempfile
 
 import websockets
 
@@ -74,7 +75,12 @@ async def converse(url):
 
 
 async def the_server():
-    server, url = await serving("hallway-server", "--listen", "127.0.0.1:0")
+    with tempfile.TemporaryDirectory() as folder:
+        await the_server_that_keeps(f"{folder}/hallway.db")
+
+
+async def the_server_that_keeps(data):
+    server, url = await serving("hallway-server", "--listen", "127.0.0.1:0", "--data", data)
     await converse(url)
 
     terminal = await Program.start("terminal_client", f"{url}?username=carol&room=talk")
@@ -106,7 +112,7 @@ async def the_server():
 
 
 async def plain_http():
-    server, url = await serving("hallway-server", "--listen", "127.0.0.1:0")
+    server, url = await serving("hallway-server", "--listen", "127.0.0.1:0", "--data", "none")
     base = url.replace("ws://", "http://").removesuffix("/chat")
     for path, status in (("/healthz", "200"), ("/", "200"), ("/nothing", "404"), ("/chat", "426")):
         curl = await Program.start("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}\n", base + path)

@@ -76,7 +76,7 @@ class Trial:
         self.log = open(folder / "log", "w+")
         self.server = subprocess.Popen(
             ["hallway-server", "--listen", f"127.0.0.1:{self.backend}", "--trusted-proxy", "127.0.0.1",
-             "--max-per-ip", "3", "--ping-after", str(PING_AFTER)], stdout=self.log, stderr=self.log)
+             "--max-per-ip", "3", "--data", str(folder / "hallway.db"), "--ping-after", str(PING_AFTER)], stdout=self.log, stderr=self.log)
         command = {"nginx": nginx, "caddy": caddy}[PROXY](folder, self.port, self.backend)
         home = os.environ | {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
         self.proxy = subprocess.Popen(command, stdout=self.log, stderr=self.log, env=home)

@@ -34,7 +34,14 @@ impl Contender {
             Some(path) => path,
             None => build()?,
         };
-        Ok(Self::new(HALLWAY, program, &arguments.split_whitespace().collect::<Vec<_>>()))
+        let hallway = Self::new(HALLWAY, program, &arguments.split_whitespace().collect::<Vec<_>>());
+        let has_said = hallway.arguments.iter().any(|argument| argument.starts_with("--data"));
+        // What is written to a disk is not what is measured here, unless it is asked for.
+        Ok(if !has_said && hallway.knows("--data") {
+            hallway.with(HALLWAY, &["--data", "none"])
+        } else {
+            hallway
+        })
     }
 
     /// Bun: at `path`, or on `PATH`, or where `npm install --prefix target/bun bun` puts it; `None` if it is nowhere.

@@ -1,5 +1,6 @@
 //! What the program adds to the library.
 
+mod commands;
 mod file;
 mod health;
 mod logging;
@@ -12,7 +13,8 @@ mod signals;
 
 use std::process::ExitCode;
 
-use settings::{Command, Settings};
+use options::Asked;
+use settings::Settings;
 
 /// What was asked for could not be done, and what was asked for could not be understood.
 const FAILURE: u8 = 1;
@@ -23,13 +25,14 @@ pub(super) fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(code) => return code.into(),
     };
-    let done = match settings.command {
-        Command::Serve => serving::run(settings),
-        Command::Check => {
+    let done = match &settings.asked {
+        None => serving::run(settings),
+        Some(Asked::Check) => {
             print!("{}", settings.effective);
             Ok(())
         }
-        Command::Health => health::check(settings.address),
+        Some(Asked::Health) => health::check(settings.address),
+        Some(asked) => commands::run(asked, settings.data.as_deref()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

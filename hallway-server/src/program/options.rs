@@ -8,8 +8,8 @@ use std::{
     time::Duration,
 };
 
-use clap::{Parser, Subcommand};
-use hallway_core::ConfigError;
+use clap::{Parser, Subcommand, ValueEnum};
+use hallway_core::{ConfigError, RoomName};
 use hallway_server::{IpNet, Origins};
 use tracing_subscriber::EnvFilter;
 
@@ -39,11 +39,32 @@ pub(super) struct Args {
     #[arg(long, value_name = "THREADS", env = "HALLWAY_THREADS", value_parser = whole)]
     threads: Option<usize>,
 
-    /// Chat messages a room keeps and replays to a joiner
+    /// The file that keeps the messages, made where there is none; `none` keeps them in memory alone, until the server ends
+    #[arg(long, value_name = "FILE", env = "HALLWAY_DATA", help_heading = STORAGE, default_value = "hallway.db")]
+    data: PathBuf,
+
+    /// When a message is shown to the room: when it is stored, or at once
+    #[arg(long, value_name = "WHEN", env = "HALLWAY_DURABILITY", help_heading = STORAGE, value_enum, default_value_t = Durability::Full)]
+    durability: Durability,
+
+    /// Messages that are kept of each room, the newest. By default all
+    #[arg(long, value_name = "MESSAGES", env = "HALLWAY_KEEP_MESSAGES", help_heading = STORAGE, value_parser = whole64)]
+    keep_messages: Option<u64>,
+
+    /// Days for which a message is kept. By default for ever
+    #[arg(long, value_name = "DAYS", env = "HALLWAY_KEEP_DAYS", help_heading = STORAGE, value_parser = whole32)]
+    keep_days: Option<u32>,
+
+    /// Bytes of names and texts that are kept of all rooms together; beyond it the largest room loses its oldest. By default
+    /// as many as there are
+    #[arg(long, value_name = "BYTES", env = "HALLWAY_KEEP_BYTES", help_heading = STORAGE, value_parser = whole64)]
+    keep_bytes: Option<u64>,
+
+    /// Chat messages a room has in memory and replays to a joiner
     #[arg(long, value_name = "MESSAGES", env = "HALLWAY_HISTORY", help_heading = ROOMS, default_value_t = Core::default().history, value_parser = whole)]
     history: usize,
 
-    /// Bytes of what all rooms keep together; beyond it empty rooms are forgotten, and the fullest lose their oldest
+    /// Bytes of what all rooms have in memory together; beyond it empty rooms go, and the fullest lose their oldest
     #[arg(long, value_name = "BYTES", env = "HALLWAY_HISTORY_BYTES", help_heading = ROOMS, default_value_t = Core::default().history_bytes, value_parser = whole)]
     history_bytes: usize,
 
@@ -127,23 +148,58 @@ pub(super) struct Args {
     pub(super) log_level: String,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(super) enum Asked {
     /// Say whether the settings are valid, and what they are
     Check,
     /// Ask the server that listens on --listen whether it serves; exit code 0 if it does
     Health,
+    /// Print the messages of --data as lines of JSON; also while the server runs
+    Export {
+        /// Of this room alone
+        #[arg(long, value_parser = room)]
+        room: Option<RoomName>,
+    },
+    /// Add messages to --data that `export` printed; those that are there already are left as they are
+    Import {
+        /// Where they are; by default standard input
+        file: Option<PathBuf>,
+    },
+    /// Copy --data to a new file, as it is at one moment; also while the server runs
+    Backup {
+        /// The new file
+        to: PathBuf,
+    },
+    /// Erase everything that was said in --data under a name; its messages keep their numbers and lose all else
+    Forget {
+        /// The name, exactly as the others see it
+        name: String,
+    },
+    /// Read all of --data and say what is wrong with it; exit code 1 if something is; also while the server runs
+    Verify,
 }
 
+/// As [`hallway_core::Durability`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Durability {
+    /// When it is stored: what anybody has seen survives a crash
+    Full,
+    /// At once; the last may be lost in a crash
+    Relaxed,
+}
+
+const STORAGE: &str = "Storage";
 const ROOMS: &str = "Rooms";
 const CONNECTIONS: &str = "Connections";
 const TIMEOUTS: &str = "Time-outs";
 const LOG: &str = "Log";
 
 const AFTER_HELP: &str = "Clients connect to ws://ADDR/chat?username=NAME&room=ROOM; both parts are optional.
-History is in memory and ends with the server. GET /healthz answers while it serves, GET /metrics shows what it counts.
+GET /healthz answers while it serves, GET /metrics shows what it counts.
 Of a setting given in several ways the command line wins over the environment, and that over the file.
 SIGTERM or SIGINT shuts down, which takes at most 4 s by default; a second one ends at once.";
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// More than any machine has use for.
 const MAX_THREADS: usize = 1024;
@@ -158,6 +214,11 @@ impl Args {
         address
     }
 
+    /// The file that keeps the messages, if there is to be one.
+    pub(super) fn data(&self) -> Option<PathBuf> {
+        (self.data.as_os_str() != "none").then(|| self.data.clone())
+    }
+
     pub(super) fn threads(&self) -> usize {
         self.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, NonZero::get))
     }
@@ -165,6 +226,13 @@ impl Args {
     /// The hub's limits and the server's, checked.
     pub(super) fn limits(&self) -> Result<(Core, Server), ConfigError> {
         let mut core = Core::default();
+        core.durability = match self.durability {
+            Durability::Full => hallway_core::Durability::Full,
+            Durability::Relaxed => hallway_core::Durability::Relaxed,
+        };
+        core.retention.messages = self.keep_messages;
+        core.retention.age = self.keep_days.map(|days| DAY * days);
+        core.retention.bytes = self.keep_bytes;
         core.history = self.history;
         core.history_bytes = self.history_bytes;
         core.max_rooms = self.max_rooms;
@@ -215,6 +283,14 @@ fn port(text: &str) -> Result<u16, &'static str> {
 
 fn whole(text: &str) -> Result<usize, &'static str> {
     text.parse().map_err(|_| "allowed is a whole number")
+}
+
+fn whole64(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "allowed is a whole number")
+}
+
+fn room(text: &str) -> Result<RoomName, String> {
+    text.parse().map_err(|error: hallway_core::RoomNameError| error.to_string())
 }
 
 fn whole32(text: &str) -> Result<u32, &'static str> {

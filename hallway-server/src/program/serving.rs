@@ -7,11 +7,13 @@ use std::{
     thread,
 };
 
-use hallway_core::{Hub, SystemClock};
+use hallway_core::{Hub, StoreError, SystemClock};
 use hallway_server::{Origins, RECEIVE_BUFFER_BYTES, SEND_BUFFER_BYTES, Server};
+use hallway_sqlite::SqliteStore;
 use tokio::{
     net::{TcpListener, TcpSocket},
     runtime::{Builder, Runtime},
+    sync::watch,
 };
 use tracing::{error, info, warn};
 
@@ -20,7 +22,7 @@ use super::{logging, open_files, recorder, settings::Settings, signals};
 /// Serves from as many threads as were asked for, each with a runtime and a fan-out of its own: what is written to a
 /// room's members on one thread crosses no other. The hub lives on this one.
 pub(super) fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> {
-    let Settings { address, threads, hub, mut server, max_connections, log, log_filter, .. } = settings;
+    let Settings { data, address, threads, hub, mut server, max_connections, log, log_filter, .. } = settings;
     let _written_before_the_end = logging::begin(log, log_filter);
     let recorder = recorder::install()?;
     server.max_connections = open_files::connections(max_connections, threads);
@@ -35,8 +37,21 @@ pub(super) fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> 
         let listener = listen(address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
         // Before anybody is served: a signal in between would end the process without a word to them.
         let signal = signals::termination()?;
-        (listener.into_std()?, signal, Server::new(Hub::spawn(hub, SystemClock)?, server)?)
+        let hub = match &data {
+            Some(path) => {
+                let store = SqliteStore::open(path, &hallway_sqlite::Options::default())?;
+                let hub = Hub::spawn_with_store(hub, SystemClock, store)?;
+                info!(file = %path.canonicalize().as_deref().unwrap_or(path).display(), "messages are kept");
+                hub
+            }
+            None => {
+                info!("messages are in memory alone, until the server ends");
+                Hub::spawn(hub, SystemClock)?
+            }
+        };
+        (listener.into_std()?, signal, Server::new(hub, server)?)
     };
+    runtime.spawn(report_faults(server.hub().store_fault()));
     let server = server.show_metrics(recorder.page());
     runtime.spawn(recorder.upkeep());
     let address = listener.local_addr()?;
@@ -63,6 +78,16 @@ pub(super) fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> 
         Err(error) => error!(%error, "failed"),
     }
     Ok(outcome?)
+}
+
+/// Says when messages can no longer be stored, and when they can again.
+async fn report_faults(mut fault: watch::Receiver<Option<StoreError>>) {
+    while fault.changed().await.is_ok() {
+        match &*fault.borrow_and_update() {
+            Some(error) => error!(%error, "messages are not stored: their senders are told so"),
+            None => info!("messages are stored again"),
+        }
+    }
 }
 
 fn serve(

@@ -15,7 +15,9 @@ use super::{
 /// What the process is to do.
 #[derive(Debug)]
 pub(super) struct Settings {
-    pub(super) command: Command,
+    /// What was asked for beside serving.
+    pub(super) asked: Option<Asked>,
+    pub(super) data: Option<PathBuf>,
     pub(super) address: SocketAddr,
     pub(super) threads: usize,
     pub(super) hub: Core,
@@ -26,13 +28,6 @@ pub(super) struct Settings {
     pub(super) log_filter: EnvFilter,
     /// What they all are, as a file would have them.
     pub(super) effective: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Command {
-    Serve,
-    Check,
-    Health,
 }
 
 impl Settings {
@@ -65,11 +60,7 @@ impl Settings {
             other => say(&other.to_string()),
         })?;
         Ok(Self {
-            command: match args.command {
-                None => Command::Serve,
-                Some(Asked::Check) => Command::Check,
-                Some(Asked::Health) => Command::Health,
-            },
+            data: args.data(),
             address: args.address(),
             threads: args.threads(),
             hub,
@@ -78,6 +69,7 @@ impl Settings {
             log: args.log,
             log_filter: EnvFilter::try_new(&args.log_level).map_err(|error| say(&error.to_string()))?,
             effective: effective(&in_file, &matches),
+            asked: args.command,
         })
     }
 }

@@ -16,6 +16,10 @@ use super::{Client, exchange, handshake, in_time, open};
 /// A command that starts it, with none of its settings in the environment.
 pub(crate) fn hallway(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hallway-server"));
+    // One that serves keeps nothing, unless it is told where.
+    if arguments.first().is_none_or(|first| first.starts_with("--")) && !arguments.contains(&"--data") {
+        command.args(["--data", "none"]);
+    }
     command.args(arguments).env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
