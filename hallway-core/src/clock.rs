@@ -7,7 +7,8 @@ use time::OffsetDateTime;
 /// Tells the hub what time it is; handed to [`Hub::spawn`](crate::Hub::spawn).
 ///
 /// The hub reads no other clock, so a test that hands in one of its own decides what "now" is. The two readings
-/// are independent: rates and intervals use the first alone, names of anonymous members the second alone.
+/// are independent: rates and intervals use the first alone; the times of messages, and with them how long references and
+/// messages are kept, and the names of anonymous members use the second alone.
 pub trait Clock: Send + Sync + 'static {
     /// A reading that never goes back.
     fn monotonic(&self) -> Instant;

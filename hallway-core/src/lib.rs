@@ -1,5 +1,5 @@
 //! A chat hub to embed: rooms, members, the last messages, and one ordered feed for each room. No socket, no file, and
-//! no clock but the one you hand in.
+//! no clock but the one you hand in; and a [store](store), where you hand in one, that keeps every message.
 //!
 //! ```
 //! use hallway_core::{Config, Event, Hub, RoomName, SystemClock};
@@ -22,7 +22,8 @@
 //! # Guarantees
 //!
 //! **Order.** Every room has one order of events. All its members receive them in this order, and the history is a
-//! piece of it. A post that begins after another has returned comes after it.
+//! piece of it. A post that begins after another has returned comes after it. Messages are numbered: 1, 2, 3, … without a
+//! hole, and the same [`Epoch`] and number are the same message for ever.
 //!
 //! **Joining** is one step. Where the replayed history ends the live events begin: none is missing, none comes twice.
 //!
@@ -36,16 +37,29 @@
 //! not read when that exceeds [`Config::feed_bytes`], is told how many chat messages those were
 //! ([`RecvError::Missed`]), and goes on with what is there. The newest count is not lost to it.
 //!
-//! **A fast sender** waits in [`post`](MemberSender::post) while the hub's mailbox is full. What `post` has accepted
-//! is in the room's order for good.
+//! **A fast sender** waits in [`submit`](MemberSender::submit) while the hub's mailbox is full, which it is where the store
+//! is slow. What `submit` has accepted comes into the room's order, or is refused with a reason.
 //!
-//! **Shutdown.** What was accepted before [`Hub::shutdown`] is delivered, then every receiver gets
+//! **Acknowledgement.** [`post`](MemberSender::post) returns with the message's number. Where the hub [has a
+//! store](Hub::spawn_with_store) the message is stored by then, and what any member has seen is stored, too: both are there
+//! after a crash. ([`Durability::Relaxed`] gives up the second, for a shorter way.) Who does not know what became of a
+//! message sends it again with the same [`Reference`], and it is said once.
+//!
+//! **Coming back.** [`Hub::resume`] takes the [`Position`] that a member had come to, and the member receives everything
+//! behind it; where that is not possible its [`Welcome`] says what it will not receive. [`Hub::history`] reads back, page
+//! by page.
+//!
+//! **A store that fails** refuses messages ([`PostError::Unavailable`]), which nobody is shown. Joins of rooms in memory,
+//! reading and leaving go on, and so does posting when the store can again.
+//!
+//! **Shutdown.** What was accepted before [`Hub::shutdown`] is stored and delivered, then every receiver gets
 //! [`RecvError::Closed`], and every call on a handle an error. [`Hub::closed`] waits for it.
 //!
-//! **Memory** is bounded by [`Config`]: each of its fields gives its unit and what happens at the limit. History is
-//! in memory alone: it is lost with the hub, and with a room that is forgotten. A room is forgotten when its last
-//! member leaves and nothing was said in it; one with history is kept until [`Config::idle_history_bytes`] or
-//! [`Config::max_rooms`] needs the place, the one that has been empty the longest first.
+//! **Memory** is bounded by [`Config`]: each of its fields gives its unit and what happens at the limit. Without a store
+//! history is in memory alone: it is lost with the hub, and with a room that is forgotten. A room is forgotten when its
+//! last member leaves and nothing was said in it; one with history is kept until [`Config::idle_history_bytes`] or
+//! [`Config::max_rooms`] needs the place, the one that has been empty the longest first. With a store it is read again when
+//! somebody comes.
 
 mod announce;
 mod catch_up;

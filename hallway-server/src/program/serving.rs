@@ -37,17 +37,14 @@ pub(super) fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> 
         let listener = listen(address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
         // Before anybody is served: a signal in between would end the process without a word to them.
         let signal = signals::termination()?;
-        let hub = match &data {
-            Some(path) => {
-                let store = SqliteStore::open(path, &hallway_sqlite::Options::default())?;
-                let hub = Hub::spawn_with_store(hub, SystemClock, store)?;
-                info!(file = %path.canonicalize().as_deref().unwrap_or(path).display(), "messages are kept");
-                hub
-            }
-            None => {
-                info!("messages are in memory alone, until the server ends");
-                Hub::spawn(hub, SystemClock)?
-            }
+        let hub = if let Some(path) = &data {
+            let store = SqliteStore::open(path, &hallway_sqlite::Options::default())?;
+            let hub = Hub::spawn_with_store(hub, SystemClock, store)?;
+            info!(file = %path.canonicalize().as_deref().unwrap_or(path).display(), "messages are kept");
+            hub
+        } else {
+            info!("messages are in memory alone, until the server ends");
+            Hub::spawn(hub, SystemClock)?
         };
         (listener.into_std()?, signal, Server::new(hub, server)?)
     };
@@ -83,9 +80,10 @@ pub(super) fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> 
 /// Says when messages can no longer be stored, and when they can again.
 async fn report_faults(mut fault: watch::Receiver<Option<StoreError>>) {
     while fault.changed().await.is_ok() {
-        match &*fault.borrow_and_update() {
-            Some(error) => error!(%error, "messages are not stored: their senders are told so"),
-            None => info!("messages are stored again"),
+        if let Some(error) = &*fault.borrow_and_update() {
+            error!(%error, "messages are not stored: their senders are told so");
+        } else {
+            info!("messages are stored again");
         }
     }
 }
