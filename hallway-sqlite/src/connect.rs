@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// How long one waits for another process that has the file, `sqlite3` for example, before that is an error.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Pages of the file that the writer keeps in memory, in KiB. What a transaction changes beyond it goes to the log early.
 const WRITER_CACHE_KIB: i32 = 8 << 10;

@@ -4,6 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use hallway_core::{
@@ -17,7 +18,7 @@ use time::OffsetDateTime;
 
 use crate::{
     append,
-    connect::Exclusive,
+    connect::{BUSY_TIMEOUT, Exclusive},
     error::{OpenError, failed},
     lock::{Lock, with_suffix},
     read,
@@ -100,12 +101,13 @@ fn limit(connection: &Connection, bytes: Option<u64>) -> SqliteResult<()> {
 
 impl Store for SqliteStore {
     fn begin(&self, durability: Durability, now: OffsetDateTime) -> Result<(), StoreError> {
-        let mut writer = self.writer();
-        let transaction = writer.transaction()?;
-        begin(&transaction, durability, now).map_err(failed)?;
-        transaction.commit().map_err(failed)?;
-        writer.has_begun = true;
-        Ok(())
+        self.writer().with_space(|writer| {
+            let transaction = writer.transaction()?;
+            begin(&transaction, durability, now).map_err(failed)?;
+            transaction.commit().map_err(failed)?;
+            writer.has_begun = true;
+            Ok(())
+        })
     }
 
     fn references(&self, since: OffsetDateTime, limit: usize) -> Result<Vec<StoredReference>, StoreError> {
@@ -121,13 +123,14 @@ impl Store for SqliteStore {
     }
 
     fn append(&self, batch: &[Entry]) -> Result<(), StoreError> {
-        let mut writer = self.writer();
-        let transaction = writer.transaction()?;
-        let appended = append::append(&transaction, batch)?;
-        transaction.commit().map_err(failed)?;
-        writer.tidying.appended(&appended);
-        writer.shorten_log();
-        Ok(())
+        self.writer().with_space(|writer| {
+            let transaction = writer.transaction()?;
+            let appended = append::append(&transaction, batch)?;
+            transaction.commit().map_err(failed)?;
+            writer.tidying.appended(&appended);
+            writer.shorten_log();
+            Ok(())
+        })
     }
 
     fn tidy(
@@ -136,21 +139,22 @@ impl Store for SqliteStore {
         now: OffsetDateTime,
         references_since: OffsetDateTime,
     ) -> Result<Tidied, StoreError> {
-        let mut writer = self.writer();
-        let Writer { connection, tidying, .. } = &mut *writer;
-        tidying.step(connection, keep, now, references_since).map_err(failed)
+        self.writer().with_space(|Writer { connection, tidying, .. }| {
+            tidying.step(connection, keep, now, references_since).map_err(failed)
+        })
     }
 
     fn close(&self) -> Result<(), StoreError> {
-        let mut writer = self.writer();
-        // Whoever only looked at a copy does not make it another's continuation.
-        if writer.has_begun {
-            let transaction = writer.transaction()?;
-            set_renewal(&transaction, false).map_err(failed)?;
-            transaction.commit().map_err(failed)?;
-            writer.has_begun = false;
-        }
-        checkpoint(&writer.connection, "TRUNCATE").map_err(failed)
+        self.writer().with_space(|writer| {
+            // Whoever only looked at a copy does not make it another's continuation.
+            if writer.has_begun {
+                let transaction = writer.transaction()?;
+                set_renewal(&transaction, false).map_err(failed)?;
+                transaction.commit().map_err(failed)?;
+                writer.has_begun = false;
+            }
+            checkpoint(&writer.connection, "TRUNCATE").map_err(failed)
+        })
     }
 }
 
@@ -193,9 +197,30 @@ pub(crate) fn checkpoint(connection: &Connection, mode: &str) -> SqliteResult<()
 /// without end: beyond this one waits for those who read.
 const LOG_LIMIT_BYTES: u64 = 64 << 20;
 
+/// How long one waits for those who read, at each try to write to a full disk.
+const FULL_DISK_TIMEOUT: Duration = Duration::from_millis(100);
+
 impl Writer {
     fn transaction(&mut self) -> Result<Transaction<'_>, StoreError> {
         self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)
+    }
+
+    /// Does something that needs space. Where there is none it is tried once more after all of the log was taken over into
+    /// the file: on a full disk that is what can be freed, and with it tidying can go on.
+    fn with_space<T>(
+        &mut self,
+        mut work: impl FnMut(&mut Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        match work(self) {
+            Err(StoreError::Full) => {
+                self.connection.busy_timeout(FULL_DISK_TIMEOUT).map_err(failed)?;
+                // Whether it helped is seen at once.
+                let _ = checkpoint(&self.connection, "TRUNCATE");
+                self.connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+                work(self)
+            }
+            done => done,
+        }
     }
 
     fn shorten_log(&mut self) {
