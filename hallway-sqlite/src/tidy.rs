@@ -3,6 +3,7 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
+    mem,
 };
 
 use hallway_core::{Retention, RoomName, store::Tidied};
@@ -31,15 +32,16 @@ pub(crate) struct Tidying {
     messages: Option<u64>,
     /// Rooms that got messages since they were looked at.
     touched: BTreeSet<i64>,
-    /// All rooms behind this one are to be looked at.
+    /// All rooms behind this one are to be looked at, and then all once more if that became due meanwhile.
     behind: Option<i64>,
+    once_more: bool,
 }
 
 impl Tidying {
     pub(crate) fn new(connection: &Connection) -> Result<Self> {
         let bytes =
             connection.query_row("SELECT coalesce(sum(bytes), 0) FROM rooms", [], |row| row.get(0))?;
-        Ok(Self { bytes, messages: None, touched: BTreeSet::new(), behind: None })
+        Ok(Self { bytes, messages: None, touched: BTreeSet::new(), behind: None, once_more: false })
     }
 
     /// To be told of every batch.
@@ -55,7 +57,9 @@ impl Tidying {
 
     fn look_at_all(&mut self) {
         self.touched.clear();
-        self.behind = Some(0);
+        // Not from the beginning at once: where that is due all the time the last rooms would never have their turn.
+        self.once_more = self.behind.is_some();
+        self.behind = self.behind.or(Some(0));
     }
 
     /// One step, in one transaction.
@@ -70,6 +74,7 @@ impl Tidying {
             self.messages = keep.messages;
             self.touched.clear();
             self.behind = keep.messages.map(|_| 0);
+            self.once_more = false;
         }
         let tidied = self.step_within(connection, keep, now, references_since);
         if tidied.is_err() && self.messages.is_some() {
@@ -131,7 +136,8 @@ impl Tidying {
                 }
             } else {
                 looks = 0;
-                self.behind = Some(last).filter(|last| *last < newest);
+                self.behind =
+                    if last < newest { Some(last) } else { mem::take(&mut self.once_more).then_some(0) };
             }
         }
         step.is_unfinished |= !self.touched.is_empty() || self.behind.is_some();

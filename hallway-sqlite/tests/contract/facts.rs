@@ -160,6 +160,39 @@ pub(crate) fn the_room_that_holds_the_most_loses_its_oldest_first(store: &impl S
     assert_eq!(tidy(store, &keep, at(0), at(0)), all);
 }
 
+pub(crate) fn of_many_equal_rooms_all_lose_about_as_much(store: &impl Store) {
+    begin(store);
+    let names: Vec<_> = (0..200).map(|number| format!("room-{number}")).collect();
+    for seq in 1..=20 {
+        let batch: Vec<_> = names.iter().map(|name| from("bo", name, seq, "12345678")).collect();
+        store.append(&batch).unwrap();
+    }
+    let mut keep = Retention::default();
+    keep.bytes = Some(20_000);
+    assert_eq!(tidy(store, &keep, at(0), at(0)).len(), 200);
+    let left: Vec<_> = names.iter().map(|name| kept(store, name).len()).collect();
+    assert_eq!(left.iter().sum::<usize>(), 2_000);
+    assert!(left.iter().all(|count| (9..=11).contains(count)), "{left:?}");
+}
+
+pub(crate) fn however_many_rooms_there_are_each_keeps_its_newest(store: &impl Store) {
+    begin(store);
+    let names: Vec<_> = (0..2_300).map(|number| format!("room-{number}")).collect();
+    let mut keep = Retention::default();
+    keep.messages = Some(2);
+    for seq in 1..=5 {
+        let batch: Vec<_> = names.iter().map(|name| entry(name, seq, "x")).collect();
+        store.append(&batch).unwrap();
+        if seq == 4 {
+            // Not to its end, before there is more.
+            store.tidy(&keep, at(0), at(0)).unwrap();
+        } else {
+            tidy(store, &keep, at(0), at(0));
+        }
+    }
+    assert!(names.iter().all(|name| kept(store, name).len() == 2));
+}
+
 pub(crate) fn a_room_that_has_lost_all_its_messages_goes_on_counting(store: &impl Store) {
     begin(store);
     append(store, "lobby", 1..=3);

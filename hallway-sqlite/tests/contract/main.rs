@@ -39,6 +39,8 @@ contract! {
     the_newest_so_many_messages_of_each_room_are_kept
     messages_that_are_too_old_go
     the_room_that_holds_the_most_loses_its_oldest_first
+    of_many_equal_rooms_all_lose_about_as_much
+    however_many_rooms_there_are_each_keeps_its_newest
     a_room_that_has_lost_all_its_messages_goes_on_counting
     a_step_of_tidying_is_small
     epochs_are_new_where_a_relaxed_hub_was_not_closed
