@@ -9,7 +9,7 @@ use hallway_core::{
 use rusqlite::{Connection, Error, OptionalExtension as _, Result, types::Type};
 use time::OffsetDateTime;
 
-use crate::rows::{self, bytes, millis};
+use crate::rows::{self, bytes, millis_up};
 
 /// A room with its newest messages, as of one moment.
 pub(crate) fn room(
@@ -101,11 +101,4 @@ pub(crate) fn references(
     let mut references = rows.collect::<Result<Vec<_>>>()?;
     references.reverse();
     Ok(references)
-}
-
-/// The first whole millisecond that is not before a time: a message of the millisecond in which it lies was sent before.
-pub(crate) fn millis_up(time: OffsetDateTime) -> i64 {
-    let floor = millis(time);
-    let is_whole = time.unix_timestamp_nanos().rem_euclid(1_000_000) == 0;
-    if is_whole { floor } else { floor + 1 }
 }

@@ -12,6 +12,13 @@ pub(crate) fn millis(time: OffsetDateTime) -> i64 {
     i64::try_from(millis).expect("a year has at most five digits")
 }
 
+/// The first whole millisecond that is not before a time: a message of the millisecond in which it lies was sent before.
+pub(crate) fn millis_up(time: OffsetDateTime) -> i64 {
+    let floor = millis(time);
+    let is_whole = time.unix_timestamp_nanos().rem_euclid(NANOS_A_MILLI) == 0;
+    if is_whole { floor } else { floor + 1 }
+}
+
 /// The time so many milliseconds after 1970.
 pub(crate) fn time(row: &Row<'_>, column: usize) -> Result<OffsetDateTime> {
     let millis: i64 = row.get(column)?;
