@@ -23,6 +23,9 @@ const WRITER_CACHE_KIB: i32 = 8 << 10;
 /// The same of each reader.
 const READER_CACHE_KIB: i32 = 2 << 10;
 
+/// Prepared statements that the writer keeps: there are some fifteen.
+const STATEMENTS: usize = 32;
+
 /// Pages in the log (of 4 KiB) from which on whoever commits takes them over into the file.
 const CHECKPOINT_PAGES: u32 = 1_000;
 /// What the log is cut back to when it is begun again, in bytes.
@@ -131,13 +134,14 @@ fn write(path: &Path) -> Result<Connection, OpenError> {
     is_ours(path, &connection)?;
     schema::migrate(&mut connection, schema::STEPS).map_err(sqlite_error)?;
     probe(path, &connection)?;
-    set_up(&connection, WRITER_CACHE_KIB).map_err(sqlite_error)?;
+    set_up(&connection).map_err(sqlite_error)?;
     connection.set_db_config(keep_log, false).map_err(sqlite_error)?;
     Ok(connection)
 }
 
-fn set_up(connection: &Connection, cache_kib: i32) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "cache_size", -cache_kib)?;
+fn set_up(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // Each of these answers with what is in force.
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
