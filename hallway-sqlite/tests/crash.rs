@@ -4,7 +4,7 @@
 mod common;
 
 use std::{
-    env,
+    env, fs,
     io::{BufRead as _, BufReader},
     process::{Command, Stdio},
 };
@@ -74,4 +74,38 @@ fn what_was_acknowledged_survives_a_kill() {
         assert_eq!(reference.seq, found.seq);
         newest = found.seq;
     }
+}
+
+#[test]
+fn a_log_that_ends_anywhere_or_is_torn_has_whole_batches() {
+    let scratch = Scratch::new();
+    let store = open(&scratch.file());
+    store.begin(Durability::Full, at(0)).unwrap();
+    for batch in 0..30 {
+        let entries = (1..=7).map(|seq| entry("lobby", batch * 7 + seq, &"text ".repeat(300)));
+        store.append(&entries.collect::<Vec<_>>()).unwrap();
+    }
+    let file = fs::read(scratch.file()).unwrap();
+    let log = fs::read(scratch.join("hallway.db-wal")).unwrap();
+    let copy = scratch.join("copy.db");
+    let mut newest = 0;
+    for len in (0..=log.len()).step_by(log.len() / 40) {
+        for is_torn in [false, true] {
+            // Written out of order: what was to be in the middle is not there.
+            let mut log = log[..len].to_vec();
+            if is_torn {
+                log.iter_mut().rev().skip(3_000).take(1_000).for_each(|byte| *byte = 0);
+            }
+            fs::write(&copy, &file).unwrap();
+            fs::write(scratch.join("copy.db-wal"), log).unwrap();
+            let copied = open(&copy);
+            let seq = copied.room(&room("lobby"), messages(0)).unwrap().map_or(0, |room| room.seq);
+            assert!(seq.is_multiple_of(7), "{seq}");
+            assert!(is_torn || seq >= newest);
+            newest = newest.max(seq);
+            drop(copied);
+            assert_eq!(verify(&copy).unwrap(), [""; 0]);
+        }
+    }
+    assert!(newest >= 29 * 7);
 }

@@ -66,6 +66,24 @@ fn a_file_with_any_name_can_be_opened() {
 }
 
 #[test]
+fn a_file_whose_making_was_interrupted_is_made_again() {
+    let scratch = Scratch::new();
+    let half = Connection::open(scratch.join("half")).unwrap();
+    // A cache so small that pages are written to the file before there is a commit.
+    half.execute_batch("PRAGMA cache_size = 1; BEGIN; CREATE TABLE rooms (x)").unwrap();
+    for _ in 0..2_000 {
+        half.execute("INSERT INTO rooms VALUES (randomblob(100))", []).unwrap();
+    }
+    for suffix in ["", "-journal"] {
+        let copied = fs::copy(scratch.join(format!("half{suffix}")), scratch.join(format!("copy{suffix}")));
+        assert!(copied.unwrap() > 0);
+    }
+    let store = open(&scratch.join("copy"));
+    store.append(&[entry("lobby", 1, "Hello!")]).unwrap();
+    assert_eq!(verify(scratch.join("copy")).unwrap(), [""; 0]);
+}
+
+#[test]
 fn a_missing_directory_is_not_made() {
     let scratch = Scratch::new();
     let path = scratch.join("none/hallway.db");
