@@ -1,5 +1,5 @@
 //! A chat hub to embed: rooms, members, the last messages, and one ordered feed for each room. No socket, no file, and
-//! no clock but the one you hand in; and a [store](store), where you hand in one, that keeps every message.
+//! no clock but the one you hand in; and a [`store`], where you hand in one, that keeps every message.
 //!
 //! ```
 //! use hallway_core::{Config, Event, Hub, RoomName, SystemClock};

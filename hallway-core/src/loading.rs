@@ -24,13 +24,22 @@ pub(crate) struct Loading {
     /// Rooms whose turn has not come, in the order of asking.
     queue: VecDeque<RoomName>,
     reads: JoinSet<(RoomName, Read)>,
+    /// Of rooms that are being read: the first message that was kept when the store was last tidied.
+    tidied: HashMap<RoomName, u64>,
 }
 
 pub(crate) type Read = Result<Option<StoredRoom>, StoreError>;
 
 impl Loading {
     pub(crate) fn new(reader: Reader, config: Arc<Config>) -> Self {
-        Self { reader, config, waiting: HashMap::new(), queue: VecDeque::new(), reads: JoinSet::new() }
+        Self {
+            reader,
+            config,
+            waiting: HashMap::new(),
+            queue: VecDeque::new(),
+            reads: JoinSet::new(),
+            tidied: HashMap::new(),
+        }
     }
 
     pub(crate) fn reader(&self) -> &Reader {
@@ -53,11 +62,21 @@ impl Loading {
         }
     }
 
+    /// The store has let go of what was before these messages: what is being read may be from before that.
+    pub(crate) fn tidied(&mut self, first_seqs: &[(RoomName, u64)]) {
+        let of_interest = first_seqs.iter().filter(|(room, _)| self.waiting.contains_key(room));
+        self.tidied.extend(of_interest.cloned());
+    }
+
     /// Waits until a room was read; returns who waits to join it. For ever, where nothing is read. Cancel safe.
     pub(crate) async fn done(&mut self) -> (RoomName, Read, Vec<Join>) {
         match self.reads.join_next().await {
-            Some(Ok((room, read))) => {
+            Some(Ok((room, mut read))) => {
                 let joins = self.waiting.remove(&room).unwrap_or_default();
+                if let (Some(first_seq), Ok(Some(stored))) = (self.tidied.remove(&room), &mut read) {
+                    stored.first_seq = stored.first_seq.max(first_seq);
+                    stored.newest.retain(|chat| chat.seq >= first_seq);
+                }
                 self.read_next();
                 (room, read, joins)
             }

@@ -116,8 +116,8 @@ impl<C: Clock> HubTask<C> {
         Self { rooms, posting, loading, config, clock, is_told_to_end: false }
     }
 
-    /// Runs until no handle and no member is left, or until it was told to end, and has done what it had accepted. With
-    /// the task its rooms are dropped, and with each its feed ends.
+    /// Runs until no handle and no member is left, or until it was told to end, and has done what it had accepted. Then its
+    /// rooms are dropped, and with each its feed ends, and the store is closed.
     pub(crate) async fn run(mut self, mut inbox: Inbox<Command>) {
         let mut batch = Vec::with_capacity(BATCH);
         let mut is_open = true;
@@ -133,7 +133,12 @@ impl<C: Clock> HubTask<C> {
             };
             let now = Now { monotonic: self.clock.monotonic(), wall: self.clock.wall() };
             match next {
-                Next::Stored(done) => self.posting.finish(done, &mut self.rooms, now),
+                Next::Stored(done) => {
+                    if let (Done::Tidied(Ok(tidied)), Some(loading)) = (&done, &mut self.loading) {
+                        loading.tidied(&tidied.first_seqs);
+                    }
+                    self.posting.finish(done, &mut self.rooms, now);
+                }
                 Next::Loaded(room, read, joins) => self.let_in(&room, read, joins, now),
                 Next::Asked(count) => is_open = count > 0,
                 Next::Due => {}
@@ -148,7 +153,10 @@ impl<C: Clock> HubTask<C> {
                 inbox.close();
             }
         }
-        self.posting.close().await;
+        let Self { rooms, posting, .. } = self;
+        // Whoever waits for the end of its feed does not wait for the store.
+        drop(rooms);
+        posting.close().await;
     }
 
     /// Not `async` on purpose: a hub that cannot wait cannot be stalled by one member.

@@ -94,7 +94,7 @@ impl Store for MemoryStore {
             let of_room = newest
                 .entry(room)
                 .or_insert_with(|| kept.rooms.get(room).map_or((epoch, 0), |room| (&room.epoch, room.seq)));
-            if *of_room != (epoch, chat.seq - 1) {
+            if *of_room != (epoch, chat.seq.wrapping_sub(1)) {
                 let (epoch, seq) = of_room;
                 return Err(StoreError::Conflict(format!(
                     "{room} is at {seq} of {epoch}, and message {} does not follow",
