@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Condvar, Mutex, MutexGuard,
+        Arc, Condvar, Mutex, MutexGuard, RwLock,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     time::Duration,
@@ -19,7 +19,7 @@ use super::TestClock;
 
 /// What is on it survives the hub.
 pub(crate) struct Disk {
-    kept: MemoryStore,
+    kept: RwLock<Option<Arc<dyn Store>>>,
     /// When the clock of its hubs began.
     start: Instant,
     state: Mutex<State>,
@@ -41,8 +41,13 @@ struct State {
 
 impl Disk {
     pub(crate) fn new() -> Arc<Self> {
+        Self::over(Arc::new(MemoryStore::new()))
+    }
+
+    /// One that keeps what it has in another store.
+    pub(crate) fn over(store: Arc<dyn Store>) -> Arc<Self> {
         Arc::new(Self {
-            kept: MemoryStore::new(),
+            kept: RwLock::new(Some(store)),
             start: Instant::now(),
             state: Mutex::default(),
             changed: Condvar::new(),
@@ -98,7 +103,7 @@ impl Disk {
     /// The messages of a room, in order.
     pub(crate) fn messages(&self, room: &RoomName) -> Vec<Arc<Chat>> {
         let all = PageLimit { messages: usize::MAX, bytes: usize::MAX };
-        self.kept.page(room, Side::After(0), all).expect("a page")
+        self.kept().page(room, Side::After(0), all).expect("a page")
     }
 
     /// Their texts.
@@ -109,6 +114,17 @@ impl Disk {
     fn change(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.state());
         self.changed.notify_all();
+    }
+
+    /// Lets the store go, and takes another.
+    pub(crate) fn exchange(&self, other: impl FnOnce() -> Arc<dyn Store>) {
+        let mut kept = self.kept.write().expect("no panic under it");
+        *kept = None;
+        *kept = Some(other());
+    }
+
+    fn kept(&self) -> Arc<dyn Store> {
+        self.kept.read().expect("no panic under it").clone().expect("there is one but while it is exchanged")
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -123,21 +139,21 @@ impl Disk {
 impl Store for Disk {
     fn begin(&self, durability: Durability, now: OffsetDateTime) -> Result<(), StoreError> {
         self.readable()?;
-        self.kept.begin(durability, now)
+        self.kept().begin(durability, now)
     }
 
     fn references(&self, since: OffsetDateTime, limit: usize) -> Result<Vec<StoredReference>, StoreError> {
-        self.kept.references(since, limit)
+        self.kept().references(since, limit)
     }
 
     fn room(&self, room: &RoomName, newest: PageLimit) -> Result<Option<StoredRoom>, StoreError> {
         self.readable()?;
-        self.kept.room(room, newest)
+        self.kept().room(room, newest)
     }
 
     fn page(&self, room: &RoomName, side: Side, limit: PageLimit) -> Result<Vec<Arc<Chat>>, StoreError> {
         self.readable()?;
-        self.kept.page(room, side, limit)
+        self.kept().page(room, side, limit)
     }
 
     fn append(&self, batch: &[Entry]) -> Result<(), StoreError> {
@@ -153,7 +169,7 @@ impl Store for Disk {
             return Err(fault);
         }
         self.appends.fetch_add(1, SeqCst);
-        self.kept.append(batch)
+        self.kept().append(batch)
     }
 
     fn tidy(
@@ -162,10 +178,10 @@ impl Store for Disk {
         now: OffsetDateTime,
         references_since: OffsetDateTime,
     ) -> Result<Tidied, StoreError> {
-        self.kept.tidy(keep, now, references_since)
+        self.kept().tidy(keep, now, references_since)
     }
 
     fn close(&self) -> Result<(), StoreError> {
-        self.kept.close()
+        self.kept().close()
     }
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test file is a program of its own and uses a part of this")]
 
 pub(crate) mod disk;
+pub(crate) mod store_model;
 
 use std::{sync::Arc, time::Duration};
 
