@@ -1,5 +1,6 @@
 //! A hub on the file: random posts, crashes, resends, resumes and retention, against the same plain model that the store in
 //! memory is held to.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod common;
 #[path = "../../hallway-core/tests/common/mod.rs"]
