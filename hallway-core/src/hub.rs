@@ -15,7 +15,7 @@ use crate::{
     member::Member,
     name,
     posting::Posting,
-    reader::{self, Page, Reader},
+    reader::{self, Page, Reader, WeakReader},
     references::References,
     room_name::RoomName,
     rooms::Totals,
@@ -34,7 +34,7 @@ pub struct Hub {
     /// Becomes true when the task has done all it had accepted. Its sender belongs to the task and is dropped with it.
     ended: watch::Receiver<bool>,
     /// Reads what is in the store, where there is one.
-    reader: Option<Reader>,
+    reader: Option<WeakReader>,
     store_fault: watch::Receiver<Option<StoreError>>,
 }
 
@@ -56,6 +56,8 @@ impl Hub {
     /// [`Config::durability`] for the other way. Where the store fails, messages are refused with
     /// [`PostError::Unavailable`](crate::PostError::Unavailable) and nobody is shown them; all else goes on, and posting as
     /// soon as the store can again.
+    ///
+    /// The store is dropped when the hub has [ended](Self::closed), and no member is left that reads from it what it missed.
     ///
     /// Blocks while the store begins. The runtime's threads for blocking work (`spawn_blocking`) are used for the store: one
     /// for what is kept, and up to four that read.
@@ -97,6 +99,7 @@ impl Hub {
             task.run(inbox).await;
             end.send_replace(true);
         });
+        let reader = reader.as_ref().map(Reader::downgrade);
         Self { postbox, config, ended, reader, store_fault }
     }
 
@@ -169,6 +172,7 @@ impl Hub {
         if messages.len() < count
             && let Some(reader) = &self.reader
         {
+            let reader = reader.upgrade().ok_or(HistoryError::Closed)?;
             let rest = PageLimit { messages: count - messages.len(), bytes: self.config.page_bytes };
             let mut older = reader.page(room, Side::Before(before.min(oldest)), rest).await?;
             older.append(&mut messages);
@@ -216,7 +220,7 @@ impl Hub {
     }
 
     /// Waits until the hub has ended and everything it had accepted is before its members; an error where it ended
-    /// otherwise. Cancel safe.
+    /// otherwise. Its store is closed by then, and dropped unless somebody still reads from it. Cancel safe.
     pub async fn closed(&self) -> Result<(), HubFailed> {
         self.ended.clone().wait_for(|ended| *ended).await.map(drop).map_err(|_| HubFailed)
     }

@@ -1,6 +1,9 @@
 //! Reading from the store beside the hub.
 
-use std::sync::Arc;
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+};
 
 use tokio::sync::Semaphore;
 
@@ -28,15 +31,38 @@ pub(crate) struct Reader {
     turns: Arc<Semaphore>,
 }
 
-impl std::fmt::Debug for Reader {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+/// A [`Reader`] for as long as somebody else needs the store: a handle to a hub does not keep it from ending.
+#[derive(Clone)]
+pub(crate) struct WeakReader {
+    store: Weak<dyn Store>,
+    turns: Arc<Semaphore>,
+}
+
+impl WeakReader {
+    pub(crate) fn upgrade(&self) -> Option<Reader> {
+        Some(Reader { store: self.store.upgrade()?, turns: Arc::clone(&self.turns) })
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Reader").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for WeakReader {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("WeakReader").finish_non_exhaustive()
     }
 }
 
 impl Reader {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
         Self { store, turns: Arc::new(Semaphore::new(READS_AT_ONCE)) }
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakReader {
+        WeakReader { store: Arc::downgrade(&self.store), turns: Arc::clone(&self.turns) }
     }
 
     pub(crate) async fn page(

@@ -372,3 +372,15 @@ async fn a_hub_whose_store_cannot_begin_is_not_started() {
     let refused = Hub::spawn_with_store(common::config(|_| {}), common::TestClock::new(), Arc::clone(&disk));
     assert_eq!(refused.unwrap_err().to_string(), "the disk is full");
 }
+
+#[tokio::test(start_paused = true)]
+async fn when_a_hub_has_ended_its_store_is_free_for_another_although_there_are_handles_and_members() {
+    let disk = Disk::new();
+    let hub = disk.hub(|_| {});
+    let alice = join(&hub, "alice").await;
+    assert!(Arc::strong_count(&disk) > 1);
+    hub.shutdown();
+    in_time(hub.closed()).await.unwrap();
+    assert_eq!(Arc::strong_count(&disk), 1);
+    drop(alice);
+}
