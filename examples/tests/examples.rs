@@ -72,6 +72,21 @@ async fn in_process_shows_a_replay_an_order_and_an_end() {
 }
 
 #[tokio::test]
+async fn stored_comes_back_to_what_it_missed_and_goes_on_with_the_numbers_of_its_last_run() {
+    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("stored-{}.db", std::process::id()));
+    for first in [1, 4] {
+        let output = output(example("stored").arg(&file)).await;
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        let missed = format!("{} alice: Hello?\n{} bob: I was on the phone.\n", first + 1, first + 2);
+        assert_eq!(text, format!("message {first} is stored\n{missed}"));
+    }
+    for beside in ["", "-lock"] {
+        std::fs::remove_file(format!("{}{beside}", file.display())).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn embed_axum_serves_the_protocol_beside_its_other_routes() {
     let mut command = example("embed_axum");
     command.arg("127.0.0.1:0");
