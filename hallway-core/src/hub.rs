@@ -181,6 +181,12 @@ impl Hub {
         Ok(reader::newest(messages, PageLimit { messages: limit, bytes: self.config.page_bytes }))
     }
 
+    /// Whether it keeps its messages in a store, so that one may be refused after it was accepted.
+    #[must_use]
+    pub fn has_store(&self) -> bool {
+        self.reader.is_some()
+    }
+
     /// Why messages are not stored at present, where they are not; it changes when that does.
     #[must_use]
     pub fn store_fault(&self) -> watch::Receiver<Option<StoreError>> {
