@@ -243,6 +243,7 @@ mod tests {
             End::Silent,
             End::NotLetIn(JoinError::RoomFull { max: 1 }),
             End::NotLetIn(JoinError::TooManyRooms { max: 1 }),
+            End::NotLetIn(JoinError::Unavailable(hallway_core::StoreError::Full)),
             End::ShuttingDown,
             End::Internal,
         ];

@@ -133,9 +133,13 @@ impl RequestHead {
     /// Whether a comma-separated header has this token, in any case.
     #[must_use]
     pub fn has_token(&self, name: &str, token: &str) -> bool {
-        self.values(name)
-            .flat_map(|value| value.split(','))
-            .any(|item| item.trim_matches(WHITE_SPACE).eq_ignore_ascii_case(token))
+        self.items(name).any(|item| item.eq_ignore_ascii_case(token))
+    }
+
+    /// Whether a comma-separated header has this item, exactly as it is written.
+    #[must_use]
+    pub fn has_item(&self, name: &str, item: &str) -> bool {
+        self.items(name).any(|other| other == item)
     }
 
     /// How many headers of this name there are.
@@ -153,6 +157,10 @@ impl RequestHead {
         (self.headers.iter())
             .filter(move |(other, _)| other.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
+    }
+
+    fn items<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h str> {
+        self.values(name).flat_map(|value| value.split(',')).map(|item| item.trim_matches(WHITE_SPACE))
     }
 
     fn path_and_query(&self) -> (&str, &str) {

@@ -15,6 +15,7 @@ use super::{answer::Answer, head::RequestHead};
 #[derive(Debug)]
 pub struct Handshake {
     accept: String,
+    protocol: Option<&'static str>,
 }
 
 impl Handshake {
@@ -34,15 +35,25 @@ impl Handshake {
             return Err(Answer::UpgradeRequired);
         }
         match head.header("Sec-WebSocket-Key") {
-            Some(key) if is_key(key) => Ok(Self { accept: derive_accept_key(key.as_bytes()) }),
+            Some(key) if is_key(key) => {
+                Ok(Self { accept: derive_accept_key(key.as_bytes()), protocol: None })
+            }
             _ => Err(bad("Sec-WebSocket-Key must be 16 bytes in base64, once (RFC 6455 section 4.1)")),
         }
+    }
+
+    /// Agrees on a subprotocol (RFC 6455 section 1.9): the first of `spoken` that the request offers, in whatever order it
+    /// offers them. Where it offers none of them none is agreed on, which is what holds without this call too.
+    pub fn agree(&mut self, head: &RequestHead, spoken: &[&'static str]) -> Option<&'static str> {
+        let is_offered = |protocol: &&&str| head.has_item("Sec-WebSocket-Protocol", protocol);
+        self.protocol = spoken.iter().find(is_offered).copied();
+        self.protocol
     }
 }
 
 /// Answers the handshake and makes a socket of the connection. `rest` is what the client sent behind its request.
 ///
-/// No subprotocol and no extension is accepted. Messages of more than `max_message_bytes`, all fragments together, end
+/// The subprotocol is the one that was [agreed on](Handshake::agree), if any; no extension is accepted. Messages of more than `max_message_bytes`, all fragments together, end
 /// the socket as soon as the frame's header that exceeds it is in, or, for a fragment, its payload.
 pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     mut stream: S,
@@ -50,10 +61,11 @@ pub async fn upgrade<S: AsyncRead + AsyncWrite + Unpin>(
     rest: Vec<u8>,
     max_message_bytes: usize,
 ) -> std::io::Result<WebSocketStream<S>> {
+    let Handshake { accept, protocol } = handshake;
+    let protocol = protocol.map(|name| format!("Sec-WebSocket-Protocol: {name}\r\n")).unwrap_or_default();
     let answer = format!(
         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Accept: {}\r\n\r\n",
-        handshake.accept
+         Sec-WebSocket-Accept: {accept}\r\n{protocol}\r\n"
     );
     stream.write_all(answer.as_bytes()).await?;
     Ok(websocket(stream, rest, max_message_bytes).await)
