@@ -92,7 +92,25 @@ const METRICS: &[Metric] = &[
     Metric::labelled(SESSIONS_ENDED, ("reason", End::NAMES), "WebSocket sessions ended, by reason"),
     Metric::labelled(CLOSES_SENT, ("code", End::CODES), "Close frames begun by the server, by close code"),
     Metric::counter(MESSAGES_RECEIVED, Unit::Count, "Chat messages accepted from clients"),
-    Metric::counter(MESSAGES_REFUSED, Unit::Count, "Text frames answered with a notice to their sender"),
+    Metric::counter(
+        MESSAGES_REFUSED,
+        Unit::Count,
+        "Text frames answered with a notice or an error to their sender",
+    ),
+    Metric::counter(
+        MESSAGES_UNAVAILABLE,
+        Unit::Count,
+        "Messages and questions for the history that the store did not take or answer",
+    ),
+    Metric::counter(ACKS_SENT, Unit::Count, "Acknowledgements told to clients"),
+    Metric::counter(HISTORY_PAGES, Unit::Count, "Pages of the history told to clients that asked for one"),
+    Metric::labelled(
+        RESUMES,
+        ("outcome", &[RESUMED, NOT_RESUMED]),
+        "Members that came back with a position, by outcome",
+    ),
+    Metric::counter(MISSED_PAGES, Unit::Count, "Pages read from the store for members that came back"),
+    Metric::counter(GAPS, Unit::Count, "Gaps told to members that came back"),
     Metric::counter(
         MESSAGES_SENT,
         Unit::Count,
@@ -139,6 +157,12 @@ const SESSIONS_ENDED: &str = "hallway_sessions_ended_total";
 const CLOSES_SENT: &str = "hallway_closes_sent_total";
 const MESSAGES_RECEIVED: &str = "hallway_messages_received_total";
 const MESSAGES_REFUSED: &str = "hallway_messages_refused_total";
+const MESSAGES_UNAVAILABLE: &str = "hallway_messages_unavailable_total";
+const ACKS_SENT: &str = "hallway_acks_sent_total";
+const HISTORY_PAGES: &str = "hallway_history_pages_total";
+const RESUMES: &str = "hallway_resumes_total";
+const MISSED_PAGES: &str = "hallway_missed_pages_total";
+const GAPS: &str = "hallway_gaps_total";
 const MESSAGES_SENT: &str = "hallway_messages_sent_total";
 const BYTES_RECEIVED: &str = "hallway_received_bytes_total";
 const BYTES_SENT: &str = "hallway_sent_bytes_total";
@@ -155,6 +179,10 @@ const BUILD_INFO: &str = "hallway_build_info";
 const PASS_SECONDS: &str = "hallway_fanout_pass_seconds";
 const PASS_MESSAGES: &str = "hallway_fanout_pass_messages";
 
+/// Values of `outcome`.
+const RESUMED: &str = "resumed";
+const NOT_RESUMED: &str = "not_resumed";
+
 /// What is counted so often that looking up its name each time would cost.
 #[derive(Debug)]
 pub(crate) struct Traffic {
@@ -162,6 +190,7 @@ pub(crate) struct Traffic {
     pub(crate) bytes_received: Counter,
     pub(crate) fragments_received: Counter,
     pub(crate) messages_sent: Counter,
+    pub(crate) acks_sent: Counter,
     pub(crate) bytes_sent: Counter,
     pub(crate) pass_seconds: Histogram,
     pub(crate) pass_messages: Histogram,
@@ -175,6 +204,7 @@ impl Traffic {
             bytes_received: counter!(BYTES_RECEIVED),
             fragments_received: counter!(FRAGMENTS_RECEIVED),
             messages_sent: counter!(MESSAGES_SENT),
+            acks_sent: counter!(ACKS_SENT),
             bytes_sent: counter!(BYTES_SENT),
             pass_seconds: histogram!(PASS_SECONDS),
             pass_messages: histogram!(PASS_MESSAGES),
@@ -228,6 +258,27 @@ pub(crate) fn session_ended(end: &End) {
 
 pub(crate) fn message_refused() {
     counter!(MESSAGES_REFUSED).increment(1);
+}
+
+pub(crate) fn unavailable() {
+    counter!(MESSAGES_UNAVAILABLE).increment(1);
+}
+
+pub(crate) fn history_page() {
+    counter!(HISTORY_PAGES).increment(1);
+}
+
+/// A member has come back.
+pub(crate) fn came_back(is_resumed: bool) {
+    counter!(RESUMES, "outcome" => if is_resumed { RESUMED } else { NOT_RESUMED }).increment(1);
+}
+
+pub(crate) fn missed_page() {
+    counter!(MISSED_PAGES).increment(1);
+}
+
+pub(crate) fn gap() {
+    counter!(GAPS).increment(1);
 }
 
 pub(crate) fn message_unfinished() {

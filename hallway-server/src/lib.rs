@@ -29,6 +29,7 @@ mod exposition;
 mod fanout;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod joining;
 mod listener;
 mod origin;
 mod proxy;

@@ -150,6 +150,7 @@ impl Server {
         let mut sessions = Sessions {
             shared: Arc::new(Shared {
                 hub: hub.clone(),
+                has_store: hub.has_store(),
                 config: Arc::clone(&config),
                 fan_out: Arc::clone(&fan_out),
                 admission,

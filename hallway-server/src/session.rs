@@ -12,9 +12,10 @@ use crate::{
     chat,
     config::Config,
     counters,
+    dialect::Dialect,
     exposition::Exposition,
     fanout::{FanOut, Seat},
-    proxy,
+    joining, proxy,
     route::{JoinRequest, Route, route},
     transport::{Answer, End, RequestHead, finish, upgrade},
     wire::Wire,
@@ -24,6 +25,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) hub: Hub,
+    /// Whether what is accepted may still not be stored.
+    pub(crate) has_store: bool,
     pub(crate) config: Arc<Config>,
     pub(crate) fan_out: Arc<FanOut>,
     pub(crate) admission: Arc<Admission>,
@@ -37,8 +40,8 @@ pub(crate) async fn run(stream: TcpStream, shared: Arc<Shared>, mut place: Box<P
     // What is done once is boxed: its state would otherwise be carried for as long as the connection lives.
     let Some((seated, mut socket)) = Box::pin(enter(stream, &mut place, &shared)).await else { return };
     let end = match seated {
-        Ok((sender, seat)) => {
-            let end = chat::run(&mut socket, &sender, &seat, &shared).await;
+        Ok(Seated { sender, seat, dialect }) => {
+            let end = chat::run(&mut socket, &sender, &seat, dialect, &shared).await;
             if socket.get_ref().is_in_message() {
                 counters::message_unfinished();
             }
@@ -83,7 +86,14 @@ pub(crate) async fn refuse(mut stream: TcpStream, answer: Answer, shared: Arc<Sh
     answer.send(stream, head_only, limit).await;
 }
 
-type Socket = WebSocketStream<Wire>;
+pub(crate) type Socket = WebSocketStream<Wire>;
+
+/// A member whom the fan-out writes to.
+pub(crate) struct Seated {
+    pub(crate) sender: MemberSender,
+    pub(crate) seat: Seat,
+    pub(crate) dialect: Dialect,
+}
 
 /// From a connection to a member of a room, whom the fan-out writes to; nothing where the connection was answered
 /// otherwise, or broke.
@@ -91,7 +101,7 @@ async fn enter(
     mut stream: TcpStream,
     place: &mut Place,
     shared: &Shared,
-) -> Option<(Result<(MemberSender, Seat), End>, Socket)> {
+) -> Option<(Result<Seated, End>, Socket)> {
     let limit = shared.config.close_timeout;
     // A socket that delays small writes would hold back each message for an acknowledgement of the one before. That it
     // cannot be set is no reason to serve nobody.
@@ -110,19 +120,24 @@ async fn enter(
             return None;
         }
     };
-    let JoinRequest { handshake, room, asked_name } = request;
+    let JoinRequest { handshake, dialect, room, asked_name, position } = request;
     let max_message_bytes = shared.hub.config().max_message_bytes;
     let wire = Wire::new(stream, early, max_message_bytes);
     let mut socket =
         timeout(limit, upgrade(wire, handshake, Vec::new(), max_message_bytes)).await.ok()?.ok()?;
     counters::handshake_accepted();
     // Not before the client can be told what happens in the room: one that vanishes in its handshake was never in it.
-    let seated = match shared.hub.join(&room, &asked_name).await {
-        Ok(member) => {
-            let (sender, receiver) = member.split();
-            debug!(client = %place.client(), room = %room, name = ?sender.username(), "joined");
-            let seat = socket.get_mut().attach(&shared.fan_out, &room, receiver);
-            seat.map(|seat| (sender, seat)).ok_or(End::Internal)
+    let joined = match position {
+        Some(position) => shared.hub.resume(&room, &asked_name, position.clone()).await.map(|member| {
+            counters::came_back(member.welcome().resumed);
+            (member, position.after)
+        }),
+        None => shared.hub.join(&room, &asked_name).await.map(|member| (member, 0)),
+    };
+    let seated = match joined {
+        Ok((member, after)) => {
+            debug!(client = %place.client(), room = %room, name = ?member.username(), "joined");
+            joining::seat(socket.get_mut(), member, after, dialect, shared).await
         }
         Err(error) => Err(End::NotLetIn(error)),
     };

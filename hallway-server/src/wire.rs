@@ -6,17 +6,19 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use hallway_core::{MemberReceiver, RoomName};
+use hallway_core::{RoomFeed, RoomName};
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::TcpStream,
+    time::timeout,
 };
 use tokio_tungstenite::tungstenite::Bytes;
 
 use crate::{
-    fanout::{Attached, Detached, FanOut, Seat},
+    fanout::{Attached, Detached, FanOut, Joiner, Seat, frame_end},
     transport::{End, FrameScan},
 };
 
@@ -98,16 +100,36 @@ impl Wire {
         seen.allowed
     }
 
-    /// Gives the connection to the fan-out, which writes to it what `receiver` receives. Nothing where it has it already.
+    /// Sends whole frames before the fan-out has the connection; each time that the client takes something it may take that
+    /// long for the next. Where the future is dropped half-way, or fails, the end of the frame begun is sent before all else.
+    pub(crate) async fn send(&mut self, mut frames: Bytes, stall_timeout: Duration) -> Result<(), End> {
+        let State::Own { stream, rest } = &mut self.state else { return Err(End::Internal) };
+        while !frames.is_empty() {
+            let sent = match timeout(stall_timeout, stream.write(&frames)).await {
+                Ok(Ok(sent)) if sent > 0 => sent,
+                Ok(_) => return Err(End::Vanished),
+                Err(_) => return Err(End::Stalled),
+            };
+            let torn = rest.len();
+            let end = if sent > torn { torn + frame_end(&frames[torn..], sent - torn - 1) } else { torn };
+            *rest = frames.slice(sent..end);
+            frames = frames.slice(sent..);
+        }
+        Ok(())
+    }
+
+    /// Gives the connection to the fan-out, which writes to it from what the joiner is told first on. Nothing where it has it
+    /// already.
     pub(crate) fn attach(
         &mut self,
         fan_out: &Arc<FanOut>,
         room: &RoomName,
-        receiver: MemberReceiver,
+        joiner: Joiner,
+        feed: RoomFeed,
     ) -> Option<Seat> {
         match mem::replace(&mut self.state, State::Gone) {
             State::Own { stream, rest: _ } => {
-                let attached = fan_out.attach(room, receiver, stream);
+                let attached = fan_out.attach(room, joiner, feed, stream);
                 let seat = attached.seat().clone();
                 self.state = State::Attached(attached);
                 Some(seat)
@@ -223,7 +245,7 @@ impl AsyncWrite for Wire {
                 Pin::new(stream).poll_write(cx, bytes)
             }
             State::Attached(attached) => {
-                attached.seat().tell(bytes);
+                attached.seat().put_aside(bytes);
                 Poll::Ready(Ok(bytes.len()))
             }
             State::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),

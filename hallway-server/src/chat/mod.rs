@@ -1,122 +1,199 @@
-//! A member on a socket: what its client says goes to the room.
+//! A member on a socket: what its client says goes to the room, and what becomes of that is told to it.
 //!
 //! What the room says comes from the fan-out; the session helps only where its client's socket was full. Both run side
 //! by side in the session's own task, and whichever ends first ends both.
 
-use std::future;
+mod later;
+
+use std::{
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 use futures_util::StreamExt;
-use hallway_core::{MemberSender, PostError, TryPostError};
+use hallway_core::{MemberSender, PostError, Reference, TryPostError};
+use later::{Answer, Later};
 use tokio::{
     task::yield_now,
-    time::{Instant, sleep},
+    time::{Instant, Sleep, sleep},
 };
-use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::{
-    counters::{self, Traffic},
-    dialect::{self, Request},
+    counters,
+    dialect::{Dialect, Reason, Refused, Request},
     fanout::{Seat, text_frame},
     rate::Rate,
-    session::Shared,
+    session::{Shared, Socket},
     transport::{End, Incoming, received, websocket},
-    wire::Wire,
 };
 
 /// Serves a member until one of the two goes.
 pub(crate) async fn run(
-    socket: &mut WebSocketStream<Wire>,
+    socket: &mut Socket,
     sender: &MemberSender,
     seat: &Seat,
+    dialect: Dialect,
     shared: &Shared,
 ) -> End {
+    let mut session = Session {
+        socket,
+        sender,
+        seat,
+        dialect,
+        shared,
+        rate: Rate::new(shared.config.rate, shared.config.burst, Instant::now()),
+        turn: 0,
+        has_grown: false,
+        is_over: false,
+        pause: None,
+        later: None,
+    };
     tokio::select! {
         biased;
-        end = hear(socket, sender, seat, shared) => end,
+        end = session.hear() => end,
         end = seat.attend() => end,
     }
 }
 
-/// Brings what the client says to the room, as fast as its rate and the hub allow.
-async fn hear(
-    socket: &mut WebSocketStream<Wire>,
-    sender: &MemberSender,
-    seat: &Seat,
-    shared: &Shared,
-) -> End {
-    let mut rate = Rate::new(shared.config.rate, shared.config.burst, Instant::now());
-    let mut turn = 0;
-    let mut has_grown = false;
-    loop {
-        let (payload, is_text) = match received(socket.next().await) {
-            Ok(Incoming::Text(frame)) => {
-                // A client above its rate is not silent: it is the server that does not read.
-                seat.hear();
-                match say(&frame, sender, shared.fan_out.traffic()).await {
-                    Ok(true) => seat.hurry(),
-                    Ok(false) => {}
-                    Err(reason) => {
-                        counters::message_refused();
-                        seat.tell(&text_frame(&dialect::encode_notice(&format!("not sent: {reason}"))));
-                    }
+/// One that brings what its client says to the room, as fast as its rate and the hub allow.
+struct Session<'s> {
+    socket: &'s mut Socket,
+    sender: &'s MemberSender,
+    seat: &'s Seat,
+    dialect: Dialect,
+    shared: &'s Shared,
+    rate: Rate,
+    turn: u32,
+    has_grown: bool,
+    /// The hub takes nothing in any more. What was said before is still told, and that ends the session.
+    is_over: bool,
+    /// Its client is above its rate. Boxed, as is the next: most are neither, and everybody would carry it.
+    pause: Option<Pin<Box<Sleep>>>,
+    /// What its client is still to be told of what it said.
+    later: Option<Box<Later<'s>>>,
+}
+
+impl Session<'_> {
+    async fn hear(&mut self) -> End {
+        loop {
+            let item = poll_fn(|cx| self.poll_heard(cx)).await;
+            let (payload, is_text) = match received(item) {
+                Ok(Incoming::Text(frame)) => {
+                    // A client above its rate is not silent: it is the server that does not read.
+                    self.seat.hear();
+                    self.take(&frame);
+                    (frame.len(), true)
                 }
-                (frame.len(), true)
+                Ok(Incoming::Binary(_)) => return End::Binary,
+                // The socket has answered it. It counts as a message: answers are not for nothing either.
+                Ok(Incoming::Control(payload)) => (payload.len(), false),
+                Err(end) => return end,
+            };
+            let is_read = self.socket.get_mut().has_yielded();
+            self.has_grown |= payload > LARGE_PAYLOAD_BYTES;
+            // After a ping its pong is still in the WebSocket, and would be lost with it.
+            if is_read && is_text && self.has_grown {
+                self.has_grown = false;
+                // Its read buffer has grown with the message, and would stay so.
+                let max_message_bytes = self.shared.hub.config().max_message_bytes;
+                let wire = self.socket.get_mut().take();
+                *self.socket = Box::pin(websocket(wire, Vec::new(), max_message_bytes)).await;
             }
-            Ok(Incoming::Binary(_)) => return End::Binary,
-            // The socket has answered it. It counts as a message: answers are not for nothing either.
-            Ok(Incoming::Control(payload)) => (payload.len(), false),
-            Err(end) => return end,
+            let now = Instant::now();
+            self.rate.take(now);
+            let wait = self.rate.wait(now);
+            // Who has closed sends nothing more. What the kernel holds of it is little, and to be heard; at its rate a member
+            // that is gone would stay for minutes.
+            if !wait.is_zero() && !self.seat.has_closed() {
+                counters::sender_paused();
+                self.pause = Some(Box::pin(sleep(wait)));
+            }
+            // One that sends much in one packet is not to have all of it heard before others are.
+            self.turn += 1;
+            if self.turn.is_multiple_of(MESSAGES_A_TURN) {
+                yield_now().await;
+            }
+        }
+    }
+
+    /// The next that comes from the client, if it is to be read. Before that, tells it what it is to be told.
+    fn poll_heard(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+        if let Some(later) = &mut self.later {
+            self.is_over |= later.poll(cx, self.seat, self.dialect, self.shared);
+            if !later.lets_read(self.seat) {
+                return Poll::Pending;
+            }
+        }
+        if let Some(pause) = &mut self.pause {
+            ready!(pause.as_mut().poll(cx));
+            self.pause = None;
+        }
+        if self.is_over {
+            return Poll::Pending;
+        }
+        self.socket.poll_next_unpin(cx)
+    }
+
+    /// Does what a frame asks for, or begins to.
+    fn take(&mut self, frame: &str) {
+        match self.dialect.decode(frame) {
+            Ok(Request::Chat { message, reference }) => self.say(&message, reference),
+            Ok(Request::History { before, limit, reference }) => {
+                let (hub, room) = (&self.shared.hub, self.sender.room());
+                let page = async move { Answer::Page(hub.history(room, before, limit).await) };
+                self.later().ask(Box::pin(page), reference);
+            }
+            Ok(Request::Unknown) => {}
+            Err(Refused { fault, reference }) => self.refuse(fault, reference.as_ref()),
+        }
+    }
+
+    /// Brings a message to the room.
+    fn say(&mut self, text: &str, reference: Option<Reference>) {
+        let sender = self.sender;
+        // Who is not told that it was stored is told where it could not be.
+        let posted = if reference.is_some() || self.shared.has_store {
+            sender.try_submit(text, reference.clone()).map(Some)
+        } else {
+            sender.try_post(text).map(|()| None)
         };
-        let is_read = socket.get_mut().has_yielded();
-        has_grown |= payload > LARGE_PAYLOAD_BYTES;
-        // After a ping its pong is still in the WebSocket, and would be lost with it.
-        if is_read && is_text && has_grown {
-            has_grown = false;
-            // Its read buffer has grown with the message, and would stay so.
-            let max_message_bytes = shared.hub.config().max_message_bytes;
-            *socket = Box::pin(websocket(socket.get_mut().take(), Vec::new(), max_message_bytes)).await;
+        match posted {
+            Ok(acknowledgement) => {
+                self.shared.fan_out.traffic().messages_received.increment(1);
+                self.seat.hurry();
+                if let Some(acknowledgement) = acknowledgement {
+                    self.later().expect(acknowledgement, reference);
+                }
+            }
+            Err(TryPostError::Full) => {
+                counters::mailbox_full();
+                let (text, called) = (Arc::<str>::from(text), reference.clone());
+                let posted = async move { Answer::Accepted(sender.submit(text, called).await) };
+                self.later().ask(Box::pin(posted), reference);
+            }
+            Err(TryPostError::Refused(PostError::Closed)) => self.is_over = true,
+            Err(TryPostError::Refused(error)) => self.refuse(error, reference.as_ref()),
         }
-        let now = Instant::now();
-        rate.take(now);
-        let wait = rate.wait(now);
-        // Who has closed sends nothing more. What the kernel holds of it is little, and to be heard; at its rate a member
-        // that is gone would stay for minutes.
-        if !wait.is_zero() && !seat.has_closed() {
-            counters::sender_paused();
-            Box::pin(sleep(wait)).await;
-        }
-        // One that sends much in one packet is not to have all of it heard before others are.
-        turn += 1;
-        if turn % MESSAGES_A_TURN == 0 {
-            yield_now().await;
+    }
+
+    /// Tells the client why it does not get what it asked for.
+    fn refuse(&mut self, reason: impl Into<Reason>, reference: Option<&Reference>) {
+        counters::message_refused();
+        let frame = text_frame(&self.dialect.refusal(&reason.into(), reference));
+        if !self.dialect.has_acknowledgements() {
+            self.seat.put_aside(&frame);
+        } else if !self.seat.tell(frame) {
+            self.later().is_telling();
         }
     }
 }
 
-/// Brings a frame to the room; says whether the room will hear of it. An error is what its sender is to be told.
-async fn say(frame: &str, sender: &MemberSender, traffic: &Traffic) -> Result<bool, String> {
-    let message = match dialect::decode(frame) {
-        Ok(Request::Chat(message)) => message,
-        Ok(Request::Unknown) => return Ok(false),
-        Err(fault) => return Err(fault.to_string()),
-    };
-    let posted = match sender.try_post(&*message) {
-        Ok(()) => Ok(()),
-        // Boxed: hardly anybody ever waits here, and everybody would carry its state.
-        Err(TryPostError::Full) => {
-            counters::mailbox_full();
-            Box::pin(sender.submit(&*message, None)).await.map(drop)
-        }
-        Err(TryPostError::Refused(error)) => Err(error),
-    };
-    match posted {
-        // Nothing is taken in any more; what was said before is still told, and that ends the session.
-        Err(PostError::Closed) => future::pending().await,
-        Err(error) => Err(error.to_string()),
-        Ok(()) => {
-            traffic.messages_received.increment(1);
-            Ok(true)
-        }
+impl<'s> Session<'s> {
+    fn later(&mut self) -> &mut Later<'s> {
+        self.later.get_or_insert_default()
     }
 }
 

@@ -1,80 +1,104 @@
-//! The wire's version 1: what a client's frame means, and how an event is written. Nothing else knows its JSON.
-
-mod plain;
+//! What a client's frame means.
 
 use std::borrow::Cow;
 
-use hallway_core::{Event, Message};
+use hallway_core::Reference;
 use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
-use thiserror::Error;
 
-/// What a client asked for in a text frame.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Request<'f> {
-    /// To say this to the room.
-    Chat(Cow<'f, str>),
-    /// Something this server does not know; ignored, for clients newer than it.
-    Unknown,
+use super::{DEFAULT_LIMIT, Fault, LIMITS, Request, plain};
+
+/// A frame that asks for nothing, and what its sender calls it, where that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refused {
+    pub(crate) fault: Fault,
+    pub(crate) reference: Option<Reference>,
 }
 
-/// A text frame that asks for nothing: told to its sender in these words, which quote none of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(crate) enum Fault {
-    #[error("the frame is not JSON: the fault is at line {line}, column {column}")]
-    NotJson { line: usize, column: usize },
-    #[error("the frame is not a JSON object with each key once")]
-    NotAnObject,
-    #[error("the frame has no \"type\" that is a string")]
-    NoType,
-    #[error("the frame has no \"payload\" that is an object with each key once")]
-    NoPayload,
-    #[error("the payload has no \"message\" that is a string")]
-    NoMessage,
-}
-
-pub(crate) fn decode(frame: &str) -> Result<Request<'_>, Fault> {
-    match plain::message(frame) {
-        Some(message) => Ok(Request::Chat(message.into())),
-        None => examine(frame),
+impl From<Fault> for Refused {
+    fn from(fault: Fault) -> Self {
+        Self { fault, reference: None }
     }
 }
 
-/// The way of the parser, for every frame there is.
-pub(crate) fn examine(frame: &str) -> Result<Request<'_>, Fault> {
+pub(super) fn v1(frame: &str) -> Result<Request<'_>, Refused> {
+    match plain::message(frame) {
+        Some(message) => Ok(Request::Chat { message: message.into(), reference: None }),
+        None => examine_v1(frame),
+    }
+}
+
+pub(super) fn v2(frame: &str) -> Result<Request<'_>, Refused> {
+    match plain::message_and_reference(frame) {
+        Some((message, reference)) => Ok(Request::Chat { message: message.into(), reference }),
+        None => examine_v2(frame),
+    }
+}
+
+/// The way of the parser, for every frame there is. Of a payload the message alone is looked at.
+pub(super) fn examine_v1(frame: &str) -> Result<Request<'_>, Refused> {
     let Envelope { kind, payload } = parse(frame, Fault::NotAnObject)?;
     let kind = kind.and_then(text).ok_or(Fault::NoType)?;
     if kind != "chatMessage" {
         return Ok(Request::Unknown);
     }
     let payload = payload.ok_or(Fault::NoPayload)?;
-    let Payload { message } = parse(payload.get(), Fault::NoPayload)?;
-    message.and_then(text).map(Request::Chat).ok_or(Fault::NoMessage)
+    let Said { message } = parse(payload.get(), Fault::NoPayload)?;
+    let message = message.and_then(text).ok_or(Fault::NoMessage)?;
+    Ok(Request::Chat { message, reference: None })
 }
 
-/// Appends an event as a member is shown it.
-pub(crate) fn encode(event: &Event, json: &mut Vec<u8>) {
-    let is_written = matches!(event, Event::Chat(chat) if plain::write(chat, json));
-    if !is_written {
-        write(&Message::from(event), json);
+/// The same for version 2. What is `null` is as if absent, where it may be absent.
+pub(super) fn examine_v2(frame: &str) -> Result<Request<'_>, Refused> {
+    let Envelope { kind, payload } = parse(frame, Fault::NotAnObject)?;
+    let Some(kind) = kind.and_then(text) else {
+        let named = payload.and_then(|payload| parse(payload.get(), Fault::NoPayload).ok());
+        let named = named.and_then(|Named { reference }| read_reference(reference).ok()).flatten();
+        return Err(Refused { fault: Fault::NoType, reference: named });
+    };
+    match &*kind {
+        "chatMessage" => {
+            let payload = payload.ok_or(Fault::NoPayload)?;
+            let Post { message, reference } = parse(payload.get(), Fault::NoPayload)?;
+            let reference = read_reference(reference)?;
+            match message.and_then(text) {
+                Some(message) => Ok(Request::Chat { message, reference }),
+                None => Err(Refused { fault: Fault::NoMessage, reference }),
+            }
+        }
+        "history" => {
+            let payload = payload.ok_or(Fault::NoPayload)?;
+            let Ask { before, limit, reference } = parse(payload.get(), Fault::NoPayload)?;
+            let reference = read_reference(reference)?;
+            match (read_before(before), read_limit(limit)) {
+                (Ok(before), Ok(limit)) => Ok(Request::History { before, limit, reference }),
+                (Err(fault), _) | (_, Err(fault)) => Err(Refused { fault, reference }),
+            }
+        }
+        _ => Ok(Request::Unknown),
     }
 }
 
-/// Something for one client alone.
-pub(crate) fn encode_notice(text: &str) -> Vec<u8> {
-    let mut json = Vec::new();
-    write(&Message::System { text: text.into() }, &mut json);
-    json
+fn read_reference(value: Option<&RawValue>) -> Result<Option<Reference>, Fault> {
+    let Some(value) = value else { return Ok(None) };
+    let text = text(value).ok_or(Fault::NoReference)?;
+    Ok(Some(Reference::new(&text)?))
 }
 
-/// What a member is told that lost messages.
-pub(crate) fn missed(count: u64) -> String {
-    let messages = if count == 1 { "message" } else { "messages" };
-    format!("you missed {count} {messages}")
+fn read_before(value: Option<&RawValue>) -> Result<Option<u64>, Fault> {
+    value.map(|value| whole_number(value.get()).ok_or(Fault::Before)).transpose()
 }
 
-fn write(message: &Message, json: &mut Vec<u8>) {
-    serde_json::to_writer(json, message).expect("strings and a number always have a JSON form");
+fn read_limit(value: Option<&RawValue>) -> Result<usize, Fault> {
+    let Some(value) = value else { return Ok(DEFAULT_LIMIT) };
+    let limit = whole_number(value.get()).and_then(|limit| usize::try_from(limit).ok());
+    limit.filter(|limit| LIMITS.contains(limit)).ok_or(Fault::Limit)
+}
+
+/// A number of digits alone, and the largest there is in place of a larger one.
+pub(crate) fn whole_number(text: &str) -> Option<u64> {
+    let is_whole = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_whole.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
 // Values are kept as they came until their turn: a "payload" of any shape is fine in a frame of an unknown "type", and
@@ -88,9 +112,33 @@ struct Envelope<'f> {
 }
 
 #[derive(Deserialize)]
-struct Payload<'f> {
+struct Said<'f> {
     #[serde(borrow)]
     message: Option<&'f RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Post<'f> {
+    #[serde(borrow)]
+    message: Option<&'f RawValue>,
+    #[serde(borrow, rename = "ref")]
+    reference: Option<&'f RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Ask<'f> {
+    #[serde(borrow)]
+    before: Option<&'f RawValue>,
+    #[serde(borrow)]
+    limit: Option<&'f RawValue>,
+    #[serde(borrow, rename = "ref")]
+    reference: Option<&'f RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Named<'f> {
+    #[serde(borrow, rename = "ref")]
+    reference: Option<&'f RawValue>,
 }
 
 fn parse<'f, T: Deserialize<'f>>(json: &'f str, other: Fault) -> Result<T, Fault> {
@@ -117,93 +165,4 @@ fn text(value: &RawValue) -> Option<Cow<'_, str>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn chat(text: &str) -> Request<'_> {
-        Request::Chat(text.into())
-    }
-
-    #[test]
-    fn a_chat_message_is_read_and_everything_else_in_its_payload_is_ignored() {
-        for frame in [
-            r#"{"type":"chatMessage","payload":{"message":"Hello!"}}"#,
-            r#"{"payload":{"username":"mallory","message":"Hello!"},"type":"chatMessage"}"#,
-            r#"{"type":"chatMessage","payload":{"username":"a","username":"b","message":"Hello!"}}"#,
-            r#"{"type":"chatMessage","payload":{"Username":7,"message":"Hello!","more":[{}]},"seq":9}"#,
-            " \r\n\t{\"type\":\"chatMessage\",\"payload\":{\"message\":\"Hel\\u006co!\"}} ",
-        ] {
-            assert_eq!(decode(frame), Ok(chat("Hello!")), "{frame}");
-        }
-    }
-
-    #[test]
-    fn a_type_that_is_not_known_is_ignored_whatever_its_payload() {
-        for frame in [
-            r#"{"type":"typing"}"#,
-            r#"{"type":"typing","payload":[1,2]}"#,
-            r#"{"type":"ChatMessage","payload":{"message":"x"}}"#,
-            r#"{"type":""}"#,
-        ] {
-            assert_eq!(decode(frame), Ok(Request::Unknown), "{frame}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_json_is_said_to_be_so_and_where() {
-        for frame in
-            ["", "hello", "{", r#"{"type":}"#, r#"{"type":"chatMessage"} x"#, "{'type':'chatMessage'}"]
-        {
-            assert!(matches!(decode(frame), Err(Fault::NotJson { .. })), "{frame}");
-        }
-        assert_eq!(decode("{\n \"type\": oops}"), Err(Fault::NotJson { line: 2, column: 10 }));
-    }
-
-    #[test]
-    fn json_that_is_no_object_is_said_to_be_so() {
-        for frame in ["null", "7", "\"chatMessage\"", "[]", r#"["chatMessage",{"message":"x"},3]"#] {
-            assert_eq!(decode(frame), Err(Fault::NotAnObject), "{frame}");
-        }
-        assert_eq!(decode(r#"{"type":"a","type":"chatMessage"}"#), Err(Fault::NotAnObject));
-    }
-
-    #[test]
-    fn each_missing_part_is_named() {
-        for (frame, fault) in [
-            ("{}", Fault::NoType),
-            (r#"{"type":null}"#, Fault::NoType),
-            (r#"{"type":7,"payload":{"message":"x"}}"#, Fault::NoType),
-            (r#"{"type":"chatMessage"}"#, Fault::NoPayload),
-            (r#"{"type":"chatMessage","payload":null}"#, Fault::NoPayload),
-            (r#"{"type":"chatMessage","payload":"x"}"#, Fault::NoPayload),
-            (r#"{"type":"chatMessage","payload":["x"]}"#, Fault::NoPayload),
-            (r#"{"type":"chatMessage","payload":["x","y"]}"#, Fault::NoPayload),
-            (r#"{"type":"chatMessage","payload":{"message":"x","message":"y"}}"#, Fault::NoPayload),
-            (r#"{"type":"chatMessage","payload":{}}"#, Fault::NoMessage),
-            (r#"{"type":"chatMessage","payload":{"Message":"x"}}"#, Fault::NoMessage),
-            (r#"{"type":"chatMessage","payload":{"message":null}}"#, Fault::NoMessage),
-            (r#"{"type":"chatMessage","payload":{"message":["x"]}}"#, Fault::NoMessage),
-            (r#"{"type":"chatMessage","payload":{"message":"\ud800"}}"#, Fault::NoMessage),
-        ] {
-            assert_eq!(decode(frame), Err(fault), "{frame}");
-        }
-    }
-
-    #[test]
-    fn json_nested_without_end_is_refused() {
-        let frame = format!(r#"{{"type":"chatMessage","payload":{}"#, "[".repeat(60_000));
-        assert!(decode(&frame).is_err());
-    }
-
-    #[test]
-    fn a_message_is_passed_on_as_it_came() {
-        let text = " <b>\u{2028}\u{1f980}\"\\\u{1}\n ";
-        let frame = serde_json::json!({"type": "chatMessage", "payload": {"message": text}}).to_string();
-        assert_eq!(decode(&frame), Ok(chat(text)));
-    }
-
-    #[test]
-    fn a_notice_is_a_system_frame() {
-        assert_eq!(encode_notice("no \"x\""), br#"{"type":"system","payload":{"text":"no \"x\""}}"#);
-    }
-}
+mod tests;

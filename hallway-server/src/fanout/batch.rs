@@ -1,15 +1,19 @@
 //! What is written: frames, encoded once, gathered into batches that go to every member as they are.
 
+use std::{mem, ops::RangeInclusive};
+
 use hallway_core::{Event, log::Item};
 use tokio_tungstenite::tungstenite::Bytes;
 
-use crate::dialect;
+use crate::dialect::{Dialect, Writer};
 
 /// Whole frames, sealed. Server frames are not masked (RFC 6455 section 5.1), so the same bytes serve all members.
 #[derive(Clone, Debug)]
 pub(super) struct Batch {
     pub(super) frames: Bytes,
-    messages: u64,
+    /// Chat messages in it, and those that it says were lost before they could be.
+    pub(super) chats: u64,
+    missed: u64,
     /// The frame of the newest count in it.
     count: Option<Bytes>,
 }
@@ -18,34 +22,45 @@ pub(super) struct Batch {
 #[derive(Debug)]
 pub(super) struct Encoder {
     full: usize,
+    writer: Writer,
     frames: Vec<u8>,
     json: Vec<u8>,
-    messages: u64,
+    chats: u64,
+    missed: u64,
     count: Option<(usize, usize)>,
 }
 
 impl Encoder {
     /// An encoder of batches that are full at `full` bytes.
-    pub(super) fn new(full: usize) -> Self {
-        Self { full, frames: Vec::new(), json: Vec::new(), messages: 0, count: None }
+    pub(super) fn new(dialect: Dialect, full: usize) -> Self {
+        let writer = Writer::new(dialect);
+        Self { full, writer, frames: Vec::new(), json: Vec::new(), chats: 0, missed: 0, count: None }
     }
 
-    /// Appends an event's frame.
+    pub(super) fn dialect(&self) -> Dialect {
+        self.writer.dialect()
+    }
+
+    /// Appends an event's frame, if it has one.
     pub(super) fn push(&mut self, event: &Event) {
         let start = self.frames.len();
         self.json.clear();
-        dialect::encode(event, &mut self.json);
-        push_text_frame(&mut self.frames, &self.json);
+        self.writer.event(event, &mut self.json);
+        if !self.json.is_empty() {
+            push_text_frame(&mut self.frames, &self.json);
+        }
         match event {
-            Event::Chat(_) => self.messages += 1,
+            Event::Chat(_) => self.chats += 1,
             Event::Count(_) => self.count = Some((start, self.frames.len())),
             Event::Joined(_) | Event::Left(_) | Event::OthersJoined(_) | Event::OthersLeft(_) => {}
         }
     }
 
-    /// Appends the frame of a notice.
-    pub(super) fn push_notice(&mut self, text: &str) {
-        push_text_frame(&mut self.frames, &dialect::encode_notice(text));
+    /// Appends the frame that says that these messages are lost.
+    pub(super) fn push_missed(&mut self, places: &RangeInclusive<u64>) {
+        let json = self.dialect().missed(places);
+        push_text_frame(&mut self.frames, &json);
+        self.missed += (places.end() + 1).saturating_sub(*places.start());
     }
 
     /// Appends the frames of several events.
@@ -71,7 +86,7 @@ impl Encoder {
         self.frames.clear();
         // A burst of the largest messages must not leave the room with its buffer for ever.
         self.frames.shrink_to(2 * BATCH_BYTES);
-        Batch { frames, messages: std::mem::take(&mut self.messages), count }
+        Batch { frames, chats: mem::take(&mut self.chats), missed: mem::take(&mut self.missed), count }
     }
 }
 
@@ -80,14 +95,16 @@ impl Item for Batch {
         self.frames.len() + BATCH_OVERHEAD_BYTES
     }
 
+    /// Those lost before it included, so that who misses it is told of them too, and the places of all that follow are
+    /// known.
     fn messages(&self) -> u64 {
-        self.messages
+        self.chats + self.missed
     }
 
     fn remains(&self) -> Option<Self> {
         let count = self.count.clone()?;
         // Copied: a slice would keep the whole batch.
-        Some(Self { frames: Bytes::copy_from_slice(&count), messages: 0, count: None })
+        Some(Self { frames: Bytes::copy_from_slice(&count), chats: 0, missed: 0, count: None })
     }
 }
 
@@ -99,7 +116,7 @@ pub(crate) fn text_frame(payload: &[u8]) -> Vec<u8> {
 }
 
 /// A whole, unmasked text frame (RFC 6455 section 5.2).
-fn push_text_frame(frames: &mut Vec<u8>, payload: &[u8]) {
+pub(crate) fn push_text_frame(frames: &mut Vec<u8>, payload: &[u8]) {
     const FIN_TEXT: u8 = 0x81;
     frames.push(FIN_TEXT);
     match payload.len() {
@@ -117,7 +134,7 @@ fn push_text_frame(frames: &mut Vec<u8>, payload: &[u8]) {
 }
 
 /// Where the frame ends in which the byte at `position` is, in frames made here.
-pub(super) fn frame_end(frames: &[u8], position: usize) -> usize {
+pub(crate) fn frame_end(frames: &[u8], position: usize) -> usize {
     let mut end = 0;
     while end <= position {
         let Some(length) = frame_length(&frames[end..]) else { return frames.len() };
@@ -140,7 +157,7 @@ fn frame_length(frame: &[u8]) -> Option<usize> {
 }
 
 /// Where a batch is sealed although there is more: so that a member whose socket is full keeps little beside the log.
-pub(super) const BATCH_BYTES: usize = 64 << 10;
+pub(crate) const BATCH_BYTES: usize = 64 << 10;
 
 /// What a batch takes beside its bytes, rounded up.
 const BATCH_OVERHEAD_BYTES: usize = 128;

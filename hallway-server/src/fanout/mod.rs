@@ -1,9 +1,10 @@
 //! The fan-out: what a room says is encoded once and written to every member, in one call to the kernel each.
 //!
 //! Read in this order. [`batch`]: frames, gathered and sealed; they are the same bytes for everybody. [`pending`]: what
-//! one member is still to be sent, a cursor into the room's log of batches. [`outlet`]: its socket. [`places`]: the
-//! members of a room, and whose turn it is. [`broadcast`]: the log, the members, and the pass that writes to all of them
-//! in turn. [`room`]: a task a room, and what sessions do beside it. [`link`]: how the pass calls a session.
+//! one member is still to be sent, a cursor into a log of batches. [`outlet`]: its socket. [`places`]: the
+//! members of a room, and whose turn it is. [`edition`]: what the room says in one dialect, and the log of that.
+//! [`broadcast`]: the editions, the members, and the pass that writes to all of them in turn. [`room`]: a task a room, and
+//! what sessions do beside it. [`link`]: how the pass calls a session.
 //!
 //! The pass never waits. A member whose socket is full is left out until its session finds the socket writable; then it
 //! catches up from its cursor. The log is bounded in bytes: a member that it overtakes is told how many messages it
@@ -13,6 +14,7 @@
 mod batch;
 mod broadcast;
 mod budget;
+mod edition;
 mod link;
 mod outlet;
 mod pending;
@@ -28,12 +30,13 @@ use std::{
     task::{Context, Poll},
 };
 
-use hallway_core::{MemberReceiver, RoomName};
+use hallway_core::{RoomFeed, RoomName};
 use tokio::{io::ReadBuf, net::TcpStream, task::AbortHandle, time::Instant};
 use tokio_tungstenite::tungstenite::Bytes;
 
-pub(crate) use batch::text_frame;
+pub(crate) use batch::{BATCH_BYTES, frame_end, push_text_frame, text_frame};
 use broadcast::Broadcast;
+pub(crate) use broadcast::Joiner;
 pub(crate) use budget::Budget;
 use budget::Share;
 use link::{Link, Ticks};
@@ -103,29 +106,30 @@ impl FanOut {
         &self.traffic
     }
 
-    /// Takes over a member's connection: writes to it from the member's replay on.
+    /// Takes over a member's connection: writes to it what it is to be told first, its replay, and its part of the feed.
     pub(crate) fn attach(
         self: &Arc<Self>,
         name: &RoomName,
-        receiver: MemberReceiver,
+        joiner: Joiner,
+        feed: RoomFeed,
         stream: TcpStream,
     ) -> Attached {
-        let (replay, feed) = receiver.into_parts();
         let mut rooms = self.lock();
         let link = Arc::new(Link::new(Arc::clone(&self.ticks)));
         let (room, place) = match rooms.entry(name.clone()) {
             Entry::Occupied(mut served) => {
                 let served = served.get_mut();
                 served.members += 1;
-                let place = served.room.attach(stream, Arc::clone(&link), replay, Some(feed));
+                let place = served.room.attach(stream, Arc::clone(&link), joiner, Some(feed));
                 (Arc::clone(&served.room), place)
             }
             Entry::Vacant(vacant) => {
                 let watch = feed.watch();
                 let share = Share::new(Arc::clone(&self.budget));
-                let broadcast = Broadcast::new(feed, self.log_bytes, share, Arc::clone(&self.traffic));
+                let traffic = Arc::clone(&self.traffic);
+                let broadcast = Broadcast::new(feed, joiner.seq, self.log_bytes, share, traffic);
                 let room = Arc::new(Room::new(broadcast, Arc::clone(&self.long_passes)));
-                let place = room.attach(stream, Arc::clone(&link), replay, None);
+                let place = room.attach(stream, Arc::clone(&link), joiner, None);
                 // Not before there is somebody to be served: what it took in would be nobody's.
                 let task = tokio::spawn(Arc::clone(&room).run(watch)).abort_handle();
                 vacant.insert(Served { room: Arc::clone(&room), members: 1, task });
@@ -153,9 +157,10 @@ impl FanOut {
         let tick = config.sweep_interval();
         let (stall_timeout, silence_timeout) = (config.stall_timeout + tick, config.silence_timeout + tick);
         for room in self.rooms() {
-            room.look_at_all(|outlet, log| {
-                let silence = outlet.link.silence();
-                if outlet.is_blocked() && outlet.link.abstinence() >= stall_timeout && !outlet.probe(log) {
+            room.look_at_all(|outlet, edition| {
+                let silence = outlet.silence();
+                if outlet.is_blocked() && outlet.link.abstinence() >= stall_timeout && !outlet.probe(edition)
+                {
                     outlet.link.end(End::Stalled);
                 } else if silence >= silence_timeout {
                     outlet.link.end(End::Silent);
@@ -164,7 +169,7 @@ impl FanOut {
                 } else if silence >= config.ping_after * (outlet.pings + 1) {
                     outlet.pings += 1;
                     outlet.put_aside(&PING);
-                    outlet.write(log);
+                    outlet.write(edition);
                 }
             })
             .await;
@@ -272,8 +277,19 @@ impl Seat {
 
     /// Writes whole frames to this member alone, now or as soon as it takes them. Where it does not read they may be
     /// forgotten.
-    pub(crate) fn tell(&self, frames: &[u8]) {
-        self.room.tell(self.place, frames);
+    pub(crate) fn put_aside(&self, frames: &[u8]) {
+        self.room.put_aside(self.place, frames);
+    }
+
+    /// Writes whole frames to this member alone, now or as soon as it takes them, and forgets none. Says whether it took all:
+    /// it is not to be told more before it [has](Self::poll_told).
+    pub(crate) fn tell(&self, frames: Vec<u8>) -> bool {
+        self.room.tell(self.place, frames)
+    }
+
+    /// Waits until it has taken all that it was told.
+    pub(crate) fn poll_told(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.room.poll_told(self.place, cx)
     }
 
     /// Serves this member first when its room says something next: it has just spoken.

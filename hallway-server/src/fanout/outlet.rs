@@ -5,6 +5,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use futures_util::FutureExt;
@@ -15,8 +16,8 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{Detached, batch::Batch, link::Link, pending::Pending, tally::Sent};
-use crate::counters;
+use super::{Detached, batch::Batch, edition::Edition, link::Link, pending::Pending, tally::Sent};
+use crate::{counters, dialect::Dialect};
 
 /// A connection that the fan-out writes to, and what is still to be written.
 #[derive(Debug)]
@@ -24,6 +25,7 @@ pub(super) struct Outlet {
     stream: TcpStream,
     pub(super) link: Arc<Link>,
     pending: Pending,
+    pub(super) dialect: Dialect,
     /// Its socket is full, or broken: nothing is written to it until its session says so.
     is_blocked: bool,
     /// Pings sent in its present silence.
@@ -44,8 +46,8 @@ pub(super) enum Written {
 }
 
 impl Outlet {
-    pub(super) fn new(stream: TcpStream, link: Arc<Link>, pending: Pending) -> Self {
-        Self { stream, link, pending, is_blocked: false, pings: 0, sent: Sent::default() }
+    pub(super) fn new(stream: TcpStream, link: Arc<Link>, dialect: Dialect, pending: Pending) -> Self {
+        Self { stream, link, pending, dialect, is_blocked: false, pings: 0, sent: Sent::default() }
     }
 
     pub(super) fn is_blocked(&self) -> bool {
@@ -53,8 +55,8 @@ impl Outlet {
     }
 
     /// Whether there is something to write, and room for it as far as is known.
-    pub(super) fn is_behind(&self, log: &Log<Batch>) -> bool {
-        !self.is_blocked && !self.pending.is_empty(log)
+    pub(super) fn is_behind(&self, edition: &Edition) -> bool {
+        !self.is_blocked && !self.pending.is_empty(&edition.log)
     }
 
     /// As [`Pending::put_aside`].
@@ -62,22 +64,45 @@ impl Outlet {
         self.pending.put_aside(frames);
     }
 
+    /// As [`Pending::tell`], and writes.
+    pub(super) fn tell(&mut self, frames: Vec<u8>, edition: &mut Edition) -> Written {
+        self.pending.tell(frames);
+        self.write(edition)
+    }
+
+    /// As [`Pending::is_telling`].
+    pub(super) fn is_telling(&self) -> bool {
+        self.pending.is_telling()
+    }
+
+    /// As [`Pending::poll_told`].
+    pub(super) fn poll_told(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.pending.poll_told(cx)
+    }
+
+    /// For how long nothing came from the client that says it is there. One that is not read from, because it has not taken
+    /// what it was told, says so by taking bytes.
+    pub(super) fn silence(&self) -> Duration {
+        let silence = self.link.silence();
+        if self.pending.is_telling() { silence.min(self.link.abstinence()) } else { silence }
+    }
+
     /// Writes what the member has not got, in as few calls to the kernel as there can be, and never waits.
-    pub(super) fn write(&mut self, log: &mut Log<Batch>) -> Written {
-        if self.is_blocked { Written::Blocked } else { self.resume(log) }
+    pub(super) fn write(&mut self, edition: &mut Edition) -> Written {
+        if self.is_blocked { Written::Blocked } else { self.resume(edition) }
     }
 
     /// Whether a member whose socket was full has taken something meanwhile.
     ///
     /// The runtime learns of it when a third of the kernel's buffer is free, which takes a slow reader long; here the
     /// kernel is asked.
-    pub(super) fn probe(&mut self, log: &mut Log<Batch>) -> bool {
-        self.pending.catch_up(log);
+    pub(super) fn probe(&mut self, edition: &mut Edition) -> bool {
+        self.pending.catch_up(edition);
         self.is_blocked = false;
-        let sent = self.write_once(log);
+        let sent = self.write_once(&edition.log);
         self.is_blocked = true;
         if let Ok(sent) = sent {
-            self.advance(log, sent);
+            self.advance(&mut edition.log, sent);
             self.link.took();
         }
         sent.is_ok()
@@ -103,15 +128,15 @@ impl Outlet {
     }
 
     /// As [`write`](Self::write), also for a member whose socket was full and may have room now.
-    pub(super) fn resume(&mut self, log: &mut Log<Batch>) -> Written {
+    pub(super) fn resume(&mut self, edition: &mut Edition) -> Written {
         let was_blocked = self.is_blocked;
         // From its first refusal on it is measured for how long it takes nothing.
         let mut has_taken = !was_blocked;
         let written = loop {
-            self.pending.catch_up(log);
-            match self.write_once(log) {
+            self.pending.catch_up(edition);
+            match self.write_once(&edition.log) {
                 Ok(0) => break Written::All,
-                Ok(sent) => self.advance(log, sent),
+                Ok(sent) => self.advance(&mut edition.log, sent),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break Written::Blocked,
                 Err(_) => break Written::Broken,
             }

@@ -1,15 +1,22 @@
 //! What one member is still to be sent, byte by byte: a place in its room's log, and what goes before it.
 
-use std::{mem, sync::Arc};
+use std::{
+    mem,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
 use hallway_core::{
     Chat, Event,
-    log::{Cursor, Item, Log},
+    log::{Cursor, Log},
 };
 use tokio_tungstenite::tungstenite::Bytes;
 
-use super::batch::{BATCH_BYTES, Batch, Encoder, frame_end};
-use crate::{counters, dialect};
+use super::{
+    batch::{BATCH_BYTES, Batch, Encoder, frame_end, text_frame},
+    edition::Edition,
+};
+use crate::{counters, dialect::Dialect};
 
 /// There is no queue here. A member whose socket is full keeps the rest of one batch at most; all else it reads from the
 /// log when it can. Small, because a pass over a large room waits for memory before all else.
@@ -27,6 +34,11 @@ struct Backlog {
     torn: Bytes,
     /// Whole control frames and notices for this member alone.
     aside: Vec<u8>,
+    /// Whole frames for this member alone that it must not lose, and whether the frame begun is one of them.
+    told: Bytes,
+    is_told_torn: bool,
+    /// Who waits until it has taken these.
+    telling: Option<Waker>,
     /// Whole frames: a piece of the replay, what was left of a batch, or how much was missed.
     owed: Bytes,
     /// What is still to be encoded of the replay.
@@ -42,16 +54,19 @@ struct Replay {
 }
 
 impl Pending {
-    /// A joiner's: the history, `encoded` if it is already, then its `own` frames, then what the cursor has before it.
+    /// A joiner's: the frames of `head`, the history, `encoded` if it is already, then its `own` frames, then what the cursor
+    /// has before it.
     pub(super) fn new(
         cursor: Cursor<Batch>,
+        head: Vec<u8>,
         history: Arc<[Arc<Chat>]>,
         encoded: Option<Bytes>,
         own: Bytes,
     ) -> Self {
         let next = if encoded.is_some() { history.len() } else { 0 };
         let owed = encoded.unwrap_or_default();
-        let backlog = Backlog { owed, replay: Replay { history, next }, own, ..Backlog::default() };
+        let backlog =
+            Backlog { aside: head, owed, replay: Replay { history, next }, own, ..Backlog::default() };
         Self { cursor, backlog: (!backlog.is_empty()).then(|| Box::new(backlog)) }
     }
 
@@ -62,6 +77,33 @@ impl Pending {
             self.backlog.get_or_insert_default().aside.extend_from_slice(frames);
         } else {
             counters::frames_forgotten();
+        }
+    }
+
+    /// Puts whole frames in at the next frame boundary, and forgets none. Nobody is to be told more who has not taken what it
+    /// was [told](Self::is_telling) before.
+    pub(super) fn tell(&mut self, frames: Vec<u8>) {
+        let backlog = self.backlog.get_or_insert_default();
+        backlog.told = if backlog.told.is_empty() {
+            frames.into()
+        } else {
+            [&backlog.told[..], &frames].concat().into()
+        };
+    }
+
+    /// Whether something that it was told has not been taken.
+    pub(super) fn is_telling(&self) -> bool {
+        self.backlog.as_ref().is_some_and(|backlog| backlog.is_telling())
+    }
+
+    /// Waits until everything that it was told was taken.
+    pub(super) fn poll_told(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.backlog {
+            Some(backlog) if backlog.is_telling() => {
+                backlog.telling = Some(cx.waker().clone());
+                Poll::Pending
+            }
+            _ => Poll::Ready(()),
         }
     }
 
@@ -81,14 +123,12 @@ impl Pending {
 
     /// Encodes the next piece of the replay; or goes on behind a gap if the log has overtaken it and everything before
     /// the gap was sent.
-    pub(super) fn catch_up(&mut self, log: &Log<Batch>) {
+    pub(super) fn catch_up(&mut self, edition: &Edition) {
         if let Some(backlog) = &mut self.backlog {
-            backlog.encode_replay();
-        } else if let Some(missed) = log.skip_dropped(&mut self.cursor) {
-            counters::readers_overtaken(1, missed.0);
-            let mut notice = Encoder::new(usize::MAX);
-            notice.push_notice(&dialect::missed(missed.0));
-            self.backlog = Some(Backlog::owing(notice.seal().frames));
+            backlog.encode_replay(edition.dialect());
+        } else if let Some(missed) = edition.skip_dropped(&mut self.cursor) {
+            counters::readers_overtaken(1, (missed.end() + 1).saturating_sub(*missed.start()));
+            self.backlog = Some(Backlog::owing(text_frame(&edition.dialect().missed(&missed)).into()));
         }
     }
 
@@ -108,7 +148,7 @@ impl Pending {
                 break;
             }
             batches += 1;
-            messages += batch.messages();
+            messages += batch.chats;
             if sent < batch.frames.len() {
                 begun = Some(batch.frames.clone());
                 break;
@@ -136,7 +176,11 @@ impl Backlog {
 
     fn parts(&self) -> impl Iterator<Item = &[u8]> {
         let own: &[u8] = if self.replay.is_encoded() { &self.own } else { &[] };
-        [&self.torn[..], &self.aside, &self.owed, own].into_iter().filter(|part| !part.is_empty())
+        [&self.torn[..], &self.aside, &self.told, &self.owed, own].into_iter().filter(|part| !part.is_empty())
+    }
+
+    fn is_telling(&self) -> bool {
+        self.is_told_torn || !self.told.is_empty()
     }
 
     fn is_empty(&self) -> bool {
@@ -145,25 +189,39 @@ impl Backlog {
 
     /// Takes out what was sent, and from `sent` how much that is.
     fn advance(&mut self, sent: &mut usize) {
+        let was_telling = self.is_telling();
         *sent -= take_front(&mut self.torn, *sent);
+        self.is_told_torn &= !self.torn.is_empty();
+        self.advance_whole(sent);
+        if was_telling
+            && !self.is_telling()
+            && let Some(waker) = self.telling.take()
+        {
+            waker.wake();
+        }
+    }
+
+    /// Of whole frames.
+    fn advance_whole(&mut self, sent: &mut usize) {
         if *sent > 0 && !self.aside.is_empty() {
             let mut aside = Bytes::from(mem::take(&mut self.aside));
             *sent -= take_front(&mut aside, *sent);
             self.torn = aside;
         }
-        for frames in [&mut self.owed, &mut self.own] {
+        for (frames, is_told) in [(&mut self.told, true), (&mut self.owed, false), (&mut self.own, false)] {
             if *sent > 0 && !frames.is_empty() {
                 let end = frame_end(frames, *sent - 1).min(frames.len());
                 let mut begun = frames.split_to(end);
                 *sent -= take_front(&mut begun, *sent);
+                self.is_told_torn = is_told && !begun.is_empty();
                 self.torn = begun;
             }
         }
     }
 
-    fn encode_replay(&mut self) {
+    fn encode_replay(&mut self, dialect: Dialect) {
         if self.owed.is_empty() && !self.replay.is_encoded() {
-            let mut piece = Encoder::new(BATCH_BYTES);
+            let mut piece = Encoder::new(dialect, BATCH_BYTES);
             while !piece.is_full()
                 && let Some(chat) = self.replay.history.get(self.replay.next)
             {

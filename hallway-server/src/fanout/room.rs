@@ -11,14 +11,14 @@ use std::{
     time::Duration,
 };
 
-use hallway_core::{Replay, RoomFeed, RoomWatch, log::Log};
+use hallway_core::{RoomFeed, RoomWatch};
 use tokio::{io::ReadBuf, net::TcpStream, task::yield_now, time::timeout_at};
 use tracing::error;
 
 use super::{
     Detached,
-    batch::Batch,
-    broadcast::{Broadcast, Served},
+    broadcast::{Broadcast, Joiner, Served},
+    edition::Edition,
     link::Link,
     outlet::{Outlet, Written},
 };
@@ -51,11 +51,11 @@ impl Room {
         &self,
         stream: TcpStream,
         link: Arc<Link>,
-        replay: Replay,
+        joiner: Joiner,
         feed: Option<RoomFeed>,
     ) -> Place {
         let mut broadcast = self.lock();
-        let place = broadcast.insert(stream, link, replay, feed);
+        let place = broadcast.insert(stream, link, joiner, feed);
         self.note_size(&broadcast);
         Place(place)
     }
@@ -95,12 +95,24 @@ impl Room {
     }
 
     /// Says something to one member alone, at its next frame boundary. Where it does not read, this may be forgotten.
-    pub(super) fn tell(&self, Place(place): Place, frames: &[u8]) {
+    pub(super) fn put_aside(&self, Place(place): Place, frames: &[u8]) {
         let mut broadcast = self.lock();
         if let Some(outlet) = broadcast.members.get_mut(place) {
             outlet.put_aside(frames);
             broadcast.write_to(place, Outlet::write);
         }
+    }
+
+    /// Says something to one member alone that must not be forgotten, at its next frame boundary; whether it took all of it.
+    pub(super) fn tell(&self, Place(place): Place, frames: Vec<u8>) -> bool {
+        let mut broadcast = self.lock();
+        broadcast.write_to(place, |outlet, edition| outlet.tell(frames, edition));
+        broadcast.members.get_mut(place).is_none_or(|outlet| !outlet.is_telling())
+    }
+
+    /// Waits until a member has taken all that it was told.
+    pub(super) fn poll_told(&self, Place(place): Place, cx: &mut Context<'_>) -> Poll<()> {
+        self.lock().members.get_mut(place).map_or(Poll::Ready(()), |outlet| outlet.poll_told(cx))
     }
 
     /// Goes on with a member whose socket was full and can take something again.
@@ -116,7 +128,7 @@ impl Room {
     }
 
     /// Looks at every member, at some of them before others get their turn.
-    pub(super) async fn look_at_all(&self, mut look: impl FnMut(&mut Outlet, &mut Log<Batch>)) {
+    pub(super) async fn look_at_all(&self, mut look: impl FnMut(&mut Outlet, &mut Edition)) {
         let mut from = Some(0);
         while let Some(place) = from {
             from = self.lock().look_at(place, WRITES_AT_ONCE, &mut look);

@@ -9,8 +9,10 @@ use super::*;
 enum Step {
     /// The room says messages of these lengths, in one batch.
     Say(Vec<usize>),
-    /// This member alone is told something.
-    Tell,
+    /// It is pinged.
+    Ping,
+    /// This member alone is told two things, one of this length, if it has taken what it was told before.
+    Tell(usize),
     /// Its socket takes so many bytes.
     Take(usize),
 }
@@ -18,27 +20,28 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => vec(prop_oneof![4 => 0..40usize, 1 => 100..300usize], 1..5).prop_map(Step::Say),
-        1 => Just(Step::Tell),
+        1 => Just(Step::Ping),
+        1 => (0..300usize).prop_map(Step::Tell),
         4 => prop_oneof![3 => 0..90usize, 1 => 0..2_000usize].prop_map(Step::Take),
     ]
 }
 
 /// A member whose client reads what `taken` gathers.
 struct Member {
-    log: Log<Batch>,
+    edition: Edition,
     pending: Pending,
-    encoder: Encoder,
     taken: Vec<u8>,
     said: usize,
+    pinged: usize,
     told: usize,
 }
 
 impl Member {
     /// One that joins a room with this many bytes in each message of its history, and is told one more by itself.
-    fn new(bound: usize, replayed: &[usize], at_once: bool) -> Self {
-        let mut log = Log::new(bound);
-        let cursor = log.subscribe();
-        let mut encoder = Encoder::new(usize::MAX);
+    fn new(dialect: Dialect, bound: usize, replayed: &[usize], at_once: bool) -> Self {
+        let mut edition = Edition::new(dialect, replayed.len() as u64 + 1, bound);
+        let cursor = edition.subscribe();
+        let mut encoder = Encoder::new(dialect, usize::MAX);
         let history: Vec<_> =
             replayed.iter().enumerate().map(|(number, length)| chat(number, *length).into()).collect();
         let in_one_piece = at_once.then(|| {
@@ -48,40 +51,45 @@ impl Member {
         encoder.push(&message(history.len(), 10));
         let own = encoder.seal().frames;
         let said = history.len() + 1;
-        let pending = Pending::new(cursor, history.into(), in_one_piece, own);
-        Self { log, pending, encoder, taken: Vec::new(), said, told: 0 }
+        let pending = Pending::new(cursor, ping(0), history.into(), in_one_piece, own);
+        Self { edition, pending, taken: Vec::new(), said, pinged: 1, told: 0 }
     }
 
     fn take(&mut self, step: &Step) {
         match step {
             Step::Say(lengths) => {
                 for length in lengths {
-                    self.encoder.push(&message(self.said, *length));
+                    self.edition.push(&message(self.said, *length));
                     self.said += 1;
                 }
-                self.log.push(self.encoder.seal());
-                self.log.trim();
+                self.edition.seal();
+                self.edition.log.trim();
             }
-            Step::Tell => {
-                self.pending.put_aside(&ping(self.told));
+            Step::Ping => {
+                self.pending.put_aside(&ping(self.pinged));
+                self.pinged += 1;
+            }
+            Step::Tell(length) if !self.pending.is_telling() => {
+                self.pending.tell(told(self.told, *length));
                 self.told += 1;
             }
+            Step::Tell(_) => {}
             Step::Take(bytes) => self.write(*bytes),
         }
     }
 
     /// As a socket with room for so many bytes, in one call.
     fn write(&mut self, bytes: usize) {
-        self.pending.catch_up(&self.log);
-        let all: Vec<u8> = self.pending.parts(&self.log).flatten().copied().collect();
+        self.pending.catch_up(&self.edition);
+        let all: Vec<u8> = self.pending.parts(&self.edition.log).flatten().copied().collect();
         let taken = &all[..bytes.min(all.len())];
         self.taken.extend_from_slice(taken);
         let count = taken.len();
-        self.pending.advance(&mut self.log, count);
+        self.pending.advance(&mut self.edition.log, count);
     }
 
     fn write_all(&mut self) {
-        while !self.pending.is_empty(&self.log) {
+        while !self.pending.is_empty(&self.edition.log) {
             self.write(usize::MAX);
         }
     }
@@ -93,7 +101,7 @@ fn message(number: usize, length: usize) -> Event {
 
 fn chat(number: usize, length: usize) -> Chat {
     Chat::new(
-        1,
+        number as u64 + 1,
         time::OffsetDateTime::UNIX_EPOCH,
         "alice".into(),
         format!("{number} {}", "x".repeat(length)).into(),
@@ -110,11 +118,24 @@ fn ping(number: usize) -> Vec<u8> {
     [&[0x89, u8::try_from(payload.len()).unwrap()], payload.as_bytes()].concat()
 }
 
+/// Two text frames that one member alone is told, with the number of the telling.
+fn told(number: usize, length: usize) -> Vec<u8> {
+    let frame = |length| text_frame(format!("told {number} {}", "x".repeat(length)).as_bytes());
+    [frame(length), frame(0)].concat()
+}
+
+fn dialect() -> impl Strategy<Value = Dialect> {
+    prop_oneof![Just(Dialect::V1), Just(Dialect::V2)]
+}
+
 #[derive(Debug, PartialEq, Eq)]
 enum Seen {
     Message(usize),
     Missed(usize),
+    /// In version 2, the numbers of the first and the last that are lost.
+    Gap(usize, usize),
     Ping(usize),
+    Told(usize),
 }
 
 /// Reads whole frames; panics where they are torn.
@@ -124,6 +145,7 @@ fn seen(mut bytes: &[u8]) -> Vec<Seen> {
         let end = frame_end(bytes, 0);
         let (frame, rest) = bytes.split_at(end);
         bytes = rest;
+        let first = frame[0];
         let header = match frame[1] {
             127 => 10,
             126 => 4,
@@ -132,15 +154,24 @@ fn seen(mut bytes: &[u8]) -> Vec<Seen> {
         let text = std::str::from_utf8(&frame[header..]).expect("a frame's text");
         let number = |text: &str| text.parse().expect("a number");
         let first_word = |text: &str| number(text.split(' ').next().expect("a word"));
-        let seen = match (frame[0], text) {
-            (0x89, text) => Seen::Ping(number(text)),
-            (0x81, text) => match text.strip_prefix(r#"{"type":"system","payload":{"text":"you missed "#) {
-                Some(rest) => Seen::Missed(first_word(rest)),
-                None => Seen::Message(first_word(
-                    text.strip_prefix(r#"{"type":"chatMessage","payload":{"username":"alice","message":""#)
-                        .expect("a message"),
-                )),
-            },
+        let frame: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+        let payload = &frame["payload"];
+        // Of numbers that begin with 1, as places in a sequence do.
+        let place =
+            |value: &serde_json::Value| usize::try_from(value.as_u64().expect("a place")).unwrap() - 1;
+        let words = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+        let seen = match (frame_type(first, &frame), text) {
+            ("ping", text) => Seen::Ping(number(text)),
+            ("told", text) => Seen::Told(first_word(&text["told ".len()..])),
+            ("gap", _) => Seen::Gap(place(&payload["from"]), place(&payload["to"])),
+            ("system", _) => Seen::Missed(first_word(
+                words(&payload["text"]).strip_prefix("you missed ").expect("a notice"),
+            )),
+            ("chatMessage", _) => {
+                let number = first_word(&words(&payload["message"]));
+                assert!(payload["seq"].is_null() || place(&payload["seq"]) == number, "{text}");
+                Seen::Message(number)
+            }
             other => panic!("{other:?}"),
         };
         all.push(seen);
@@ -148,23 +179,32 @@ fn seen(mut bytes: &[u8]) -> Vec<Seen> {
     all
 }
 
+fn frame_type(first: u8, frame: &serde_json::Value) -> &str {
+    match first {
+        0x89 => "ping",
+        0x81 => frame["type"].as_str().unwrap_or("told"),
+        other => panic!("a frame that begins with {other:#x}"),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_client_sees_whole_frames_in_order_and_is_told_exactly_what_it_missed(
+        dialect in dialect(),
         bound in 0..4_000usize,
         history in history(),
         at_once in any::<bool>(),
         steps in vec(step(), 0..120),
     ) {
-        let mut member = Member::new(bound, &history, at_once);
+        let mut member = Member::new(dialect, bound, &history, at_once);
         for step in &steps {
             member.take(step);
         }
         member.write_all();
 
-        let (mut next, mut pinged) = (0, 0);
+        let (mut next, mut pinged, mut told) = (0, 0, Vec::new());
         for seen in seen(&member.taken) {
             match seen {
                 Seen::Message(number) => {
@@ -172,23 +212,30 @@ proptest! {
                     next += 1;
                 }
                 Seen::Missed(count) => next += count,
+                Seen::Gap(from, to) => {
+                    prop_assert!(from == next && to >= from, "{} to {} where {} comes", from, to, next);
+                    next = to + 1;
+                }
+                Seen::Told(number) => told.push(number),
                 Seen::Ping(number) => {
                     prop_assert_eq!(number, pinged);
                     pinged += 1;
                 }
             }
         }
-        prop_assert_eq!((next, pinged), (member.said, member.told));
+        prop_assert_eq!((next, pinged), (member.said, member.pinged));
+        prop_assert_eq!(told, (0..member.told).flat_map(|number| [number; 2]).collect::<Vec<_>>());
         prop_assert!(member.pending.backlog.is_none(), "who keeps up carries nothing");
     }
 
     #[test]
     fn what_must_go_before_a_close_is_the_rest_of_one_frame_begun(
+        dialect in dialect(),
         history in history(),
         at_once in any::<bool>(),
         steps in vec(step(), 0..40),
     ) {
-        let mut member = Member::new(usize::MAX, &history, at_once);
+        let mut member = Member::new(dialect, usize::MAX, &history, at_once);
         for step in &steps {
             member.take(step);
         }
@@ -201,15 +248,17 @@ proptest! {
 
 #[test]
 fn a_client_that_reads_nothing_costs_a_bounded_number_of_bytes() {
-    let mut member = Member::new(4_000, &[], false);
+    let mut member = Member::new(Dialect::V2, 4_000, &[], false);
     for _ in 0..10_000 {
         member.take(&Step::Say(vec![100]));
-        member.take(&Step::Tell);
+        member.take(&Step::Ping);
+        member.take(&Step::Tell(1_000));
         // One byte at a time: it never comes to the end of what is owed to it.
         member.take(&Step::Take(1));
     }
     let backlog = member.pending.backlog.expect("it is behind");
     assert!(backlog.aside.len() <= ASIDE_BYTES);
     assert!(backlog.owed.len() <= 4_000, "{}", backlog.owed.len());
-    assert!(member.log.bytes() <= 4_000);
+    assert!(backlog.told.len() <= 2_100, "{}", backlog.told.len());
+    assert!(member.edition.log.bytes() <= 4_000);
 }

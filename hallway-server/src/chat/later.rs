@@ -1,0 +1,213 @@
+//! What a client is told later of what it said: whether it was stored, and pages of the history.
+//!
+//! It is told in pieces, and not told the next before it has taken the one before, nor read from meanwhile. So what it does
+//! not take is bounded, and nothing of it is forgotten.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use hallway_core::{Acknowledgement, HistoryError, Page, PostError, Receipt, Reference};
+
+use crate::{
+    counters,
+    dialect::{Dialect, Reason, Writer},
+    fanout::{Seat, push_text_frame, text_frame},
+    session::Shared,
+};
+
+/// What one session waits for.
+#[derive(Default)]
+pub(super) struct Later<'s> {
+    /// Messages whose fate is not known, in the order in which they were sent.
+    outstanding: VecDeque<(Acknowledgement, Option<Reference>)>,
+    /// What the client is not read from for until it is there.
+    asked: Option<Asked<'s>>,
+    /// The client has not taken what it was told last.
+    is_telling: bool,
+}
+
+struct Asked<'s> {
+    answer: AnswerFuture<'s>,
+    reference: Option<Reference>,
+}
+
+pub(super) type AnswerFuture<'s> = Pin<Box<dyn Future<Output = Answer> + Send + 's>>;
+
+/// What comes of something that was asked for.
+pub(super) enum Answer {
+    /// The hub has taken a message in, or not.
+    Accepted(Result<Acknowledgement, PostError>),
+    Page(Result<Page, HistoryError>),
+}
+
+impl<'s> Later<'s> {
+    /// Waits for what becomes of a message.
+    pub(super) fn expect(&mut self, acknowledgement: Acknowledgement, reference: Option<Reference>) {
+        self.outstanding.push_back((acknowledgement, reference));
+    }
+
+    /// Waits for an answer. One at a time: until it is there the client is not read from.
+    pub(super) fn ask(&mut self, answer: AnswerFuture<'s>, reference: Option<Reference>) {
+        self.asked = Some(Asked { answer, reference });
+    }
+
+    /// The client was told something and has not taken it.
+    pub(super) fn is_telling(&mut self) {
+        self.is_telling = true;
+    }
+
+    /// Whether the client may be read from.
+    pub(super) fn lets_read(&self, seat: &Seat) -> bool {
+        // Of one that has closed what is left is heard: it is no more than the kernel holds.
+        !self.is_telling
+            && self.asked.is_none()
+            && (self.outstanding.len() < MAX_OUTSTANDING || seat.has_closed())
+    }
+
+    /// Tells the client what there is to be told by now. Says whether the hub has ended.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        seat: &Seat,
+        dialect: Dialect,
+        shared: &Shared,
+    ) -> bool {
+        let mut is_over = false;
+        loop {
+            if self.is_telling {
+                if seat.poll_told(cx).is_pending() {
+                    return is_over;
+                }
+                self.is_telling = false;
+            }
+            let mut piece = Piece { writer: Writer::new(dialect), frames: Vec::new(), json: Vec::new() };
+            let mut has_come = self.settle(cx, &mut piece, seat, shared);
+            if let Some(Asked { answer, .. }) = &mut self.asked
+                && piece.frames.len() < PIECE_BYTES
+                && let Poll::Ready(answer) = answer.as_mut().poll(cx)
+            {
+                has_come = true;
+                let reference = self.asked.take().and_then(|asked| asked.reference);
+                is_over |= self.answered(answer, reference, &mut piece, seat, shared);
+            }
+            if !has_come {
+                return is_over;
+            }
+            // It is the server that did not read.
+            seat.hear();
+            if !piece.frames.is_empty() {
+                self.is_telling = !seat.tell(piece.frames);
+            }
+        }
+    }
+
+    /// Takes out the messages whose fate is known by now; says whether there was one.
+    fn settle(&mut self, cx: &mut Context<'_>, piece: &mut Piece, seat: &Seat, shared: &Shared) -> bool {
+        let mut has_come = false;
+        let mut acks = 0;
+        while piece.frames.len() < PIECE_BYTES
+            && let Some((acknowledgement, _)) = self.outstanding.front_mut()
+            && let Poll::Ready(outcome) = Pin::new(acknowledgement).poll(cx)
+        {
+            has_come = true;
+            let reference = self.outstanding.pop_front().and_then(|(_, reference)| reference);
+            match (outcome, reference) {
+                (Ok(receipt), Some(reference)) => {
+                    acks += 1;
+                    piece.acknowledge(&reference, receipt);
+                }
+                // The hub has failed, and that ends the session.
+                (Ok(_), None) | (Err(PostError::Closed), _) => {}
+                (Err(error), reference) => piece.refuse(&error.into(), reference.as_ref(), seat),
+            }
+        }
+        if acks > 0 {
+            shared.fan_out.traffic().acks_sent.increment(acks);
+        }
+        // What a slow store had grown is not kept.
+        if self.outstanding.is_empty() && self.outstanding.capacity() > KEPT_OUTSTANDING {
+            self.outstanding = VecDeque::new();
+        }
+        has_come
+    }
+
+    /// Says whether the hub has ended.
+    fn answered(
+        &mut self,
+        answer: Answer,
+        reference: Option<Reference>,
+        piece: &mut Piece,
+        seat: &Seat,
+        shared: &Shared,
+    ) -> bool {
+        match answer {
+            Answer::Accepted(Ok(acknowledgement)) => {
+                shared.fan_out.traffic().messages_received.increment(1);
+                seat.hurry();
+                // In any other case nobody wants to know more of it.
+                if reference.is_some() || shared.has_store {
+                    self.expect(acknowledgement, reference);
+                }
+            }
+            Answer::Page(Ok(page)) => {
+                counters::history_page();
+                piece.show(&page, reference.as_ref());
+            }
+            Answer::Accepted(Err(PostError::Closed)) | Answer::Page(Err(HistoryError::Closed)) => {
+                return true;
+            }
+            Answer::Accepted(Err(error)) => piece.refuse(&error.into(), reference.as_ref(), seat),
+            Answer::Page(Err(error)) => piece.refuse(&error.into(), reference.as_ref(), seat),
+        }
+        false
+    }
+}
+
+/// Frames that a client is told at once.
+struct Piece {
+    writer: Writer,
+    frames: Vec<u8>,
+    json: Vec<u8>,
+}
+
+impl Piece {
+    fn acknowledge(&mut self, reference: &Reference, receipt: Receipt) {
+        self.json.clear();
+        self.writer.acknowledgement(reference, receipt, &mut self.json);
+        push_text_frame(&mut self.frames, &self.json);
+    }
+
+    fn show(&mut self, page: &Page, reference: Option<&Reference>) {
+        self.json.clear();
+        self.writer.page(page, reference, &mut self.json);
+        push_text_frame(&mut self.frames, &self.json);
+    }
+
+    /// Where the dialect has notices alone, these may be forgotten.
+    fn refuse(&mut self, reason: &Reason, reference: Option<&Reference>, seat: &Seat) {
+        match reason {
+            Reason::Post(PostError::Unavailable(_)) | Reason::History(_) => counters::unavailable(),
+            Reason::Post(_) | Reason::Frame(_) => counters::message_refused(),
+        }
+        let dialect = self.writer.dialect();
+        let frame = dialect.refusal(reason, reference);
+        if dialect.has_acknowledgements() {
+            push_text_frame(&mut self.frames, &frame);
+        } else {
+            seat.put_aside(&text_frame(&frame));
+        }
+    }
+}
+
+/// Messages of a connection whose fate is not known; with more it is not read from.
+const MAX_OUTSTANDING: usize = 1_024;
+
+/// Places for these that are kept while there are none.
+const KEPT_OUTSTANDING: usize = 16;
+
+/// Acknowledgements that are told at once, unless there are fewer. A page of the history may come on top.
+const PIECE_BYTES: usize = 16 << 10;

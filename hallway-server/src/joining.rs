@@ -1,0 +1,177 @@
+//! From being a member to being written to by the fan-out: what a member is told first, and what it missed.
+//!
+//! Most have missed nothing that is not in memory, and the fan-out has them at once. To who comes back after long the
+//! session sends what it missed page by page, as the client takes it; meanwhile the member is in the room already, and what
+//! the room says waits for it in the feed.
+
+use std::ops::RangeInclusive;
+
+use hallway_core::{Event, Member, MemberReceiver, RoomFeed, TryRecvError, Unreadable};
+use tokio::time::sleep;
+use tokio_tungstenite::tungstenite::Bytes;
+use tracing::warn;
+
+use crate::{
+    counters,
+    dialect::{Dialect, Limits, Writer},
+    fanout::{BATCH_BYTES, Joiner, push_text_frame},
+    session::{Seated, Shared},
+    transport::End,
+    wire::Wire,
+};
+
+/// Brings a member to its seat. `after` is the newest message that it has, if it comes back.
+pub(crate) async fn seat(
+    wire: &mut Wire,
+    member: Member,
+    after: u64,
+    dialect: Dialect,
+    shared: &Shared,
+) -> Result<Seated, End> {
+    let room = member.room().clone();
+    let (sender, receiver) = member.split();
+    let mut first = First { writer: Writer::new(dialect), json: Vec::new(), frames: Vec::new() };
+    let welcome = receiver.welcome();
+    let limits = Limits {
+        message_bytes: shared.hub.config().max_message_bytes,
+        messages_per_second: shared.config.rate,
+        burst: shared.config.burst,
+        history: shared.hub.config().history,
+    };
+    if let Some(json) = dialect.welcome(room.as_str(), sender.username(), welcome, limits) {
+        push_text_frame(&mut first.frames, &json);
+    }
+    let (joiner, feed) = if welcome.resumed {
+        tokio::select! {
+            biased;
+            resumed = resume(wire, first, receiver, after, shared) => resumed?,
+            () = too_late(shared) => return Err(End::ShuttingDown),
+        }
+    } else {
+        if let Some(gap) = &welcome.gap {
+            first.gap(gap);
+        }
+        let seq = welcome.seq;
+        let (replay, feed) = receiver.into_parts();
+        (Joiner { dialect, head: first.frames, replay, seq }, feed)
+    };
+    let seat = wire.attach(&shared.fan_out, &room, joiner, feed).ok_or(End::Internal)?;
+    Ok(Seated { sender, seat, dialect })
+}
+
+/// Sends what was missed and is in the store alone. If there was something, then also what is in memory and what the room has
+/// said meanwhile: the fan-out would take it as one piece.
+async fn resume(
+    wire: &mut Wire,
+    mut first: First,
+    mut receiver: MemberReceiver,
+    after: u64,
+    shared: &Shared,
+) -> Result<(Joiner, RoomFeed), End> {
+    let stall_timeout = shared.config.stall_timeout;
+    let dialect = first.writer.dialect();
+    let (mut next, mut seq) = (after + 1, receiver.welcome().seq);
+    let mut is_sent = false;
+    loop {
+        let page = receiver.read_missed().await.unwrap_or_else(|Unreadable { error, .. }| {
+            warn!(%error, "a member that came back is not told all that it missed");
+            Vec::new()
+        });
+        let (Some(oldest), Some(newest)) = (page.first(), page.last()) else { break };
+        first.gap_up_to(next, oldest.seq);
+        next = newest.seq + 1;
+        counters::missed_page();
+        first.extend(page.into_iter().map(Event::Chat));
+        wire.send(first.take(), stall_timeout).await?;
+        is_sent = true;
+    }
+    let (mut replay, mut feed) = receiver.into_parts();
+    first.gap_up_to(next, replay.history.first().map_or(seq + 1, |chat| chat.seq));
+    if !is_sent {
+        return Ok((Joiner { dialect, head: first.frames, replay, seq }, feed));
+    }
+
+    for piece in replay.history.chunks(CHATS_A_PIECE) {
+        first.extend(piece.iter().cloned().map(Event::Chat));
+        wire.send(first.take(), stall_timeout).await?;
+    }
+    replay.history = [].into();
+    first.extend(replay.count.take().map(Event::Count));
+    // One that cannot keep up is not to be sent to from here for ever.
+    let mut rest = shared.hub.config().feed_bytes.saturating_mul(2);
+    let mut events = Vec::new();
+    while rest > 0 {
+        match feed.try_recv_many(&mut events, CHATS_A_PIECE) {
+            Ok(_) => {
+                for event in events.drain(..) {
+                    if let Event::Chat(chat) = &event {
+                        seq = chat.seq;
+                    }
+                    first.push(&event);
+                }
+            }
+            Err(TryRecvError::Missed(missed)) => {
+                counters::readers_overtaken(1, missed);
+                first.gap(&(seq + 1..=seq + missed));
+                seq += missed;
+            }
+            Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+        }
+        rest = rest.saturating_sub(first.frames.len());
+        if first.frames.len() >= BATCH_BYTES {
+            wire.send(first.take(), stall_timeout).await?;
+        }
+    }
+    Ok((Joiner { dialect, head: first.frames, replay, seq }, feed))
+}
+
+/// Nobody is sent what it missed for longer than others are what is left for them.
+async fn too_late(shared: &Shared) {
+    // A server that is dropped ends its sessions by other means.
+    let _ = shared.stopping.clone().wait_for(|stopping| *stopping).await;
+    sleep(shared.config.shutdown_grace).await;
+}
+
+/// Frames that go to one member before all else.
+struct First {
+    writer: Writer,
+    json: Vec<u8>,
+    frames: Vec<u8>,
+}
+
+impl First {
+    fn push(&mut self, event: &Event) {
+        self.json.clear();
+        self.writer.event(event, &mut self.json);
+        if !self.json.is_empty() {
+            push_text_frame(&mut self.frames, &self.json);
+        }
+    }
+
+    fn extend(&mut self, events: impl IntoIterator<Item = Event>) {
+        for event in events {
+            self.push(&event);
+        }
+    }
+
+    /// Of what is missing between the next message to come and that which comes.
+    fn gap_up_to(&mut self, next: u64, comes: u64) {
+        if next < comes {
+            self.gap(&(next..=comes - 1));
+        }
+    }
+
+    fn gap(&mut self, places: &RangeInclusive<u64>) {
+        if let Some(json) = self.writer.dialect().gone(places) {
+            counters::gap();
+            push_text_frame(&mut self.frames, &json);
+        }
+    }
+
+    fn take(&mut self) -> Bytes {
+        std::mem::take(&mut self.frames).into()
+    }
+}
+
+/// Messages that are encoded before they are sent.
+const CHATS_A_PIECE: usize = 64;
