@@ -12,6 +12,8 @@ mod panics;
 #[cfg(unix)]
 mod program;
 mod random;
+mod store;
+mod v2;
 
 use std::{
     net::SocketAddr,
@@ -37,6 +39,8 @@ pub(crate) use panics::server_panics;
 #[cfg(unix)]
 pub(crate) use program::{Running, hallway, one_line, output};
 pub(crate) use random::{Random, cases, each};
+pub(crate) use store::Memory;
+pub(crate) use v2::{OFFER, V2};
 
 pub(crate) type HubConfig = hallway_core::Config;
 pub(crate) type ServerConfig = hallway_server::Config;
@@ -79,8 +83,22 @@ impl Server {
         Self::on(socket.listen(1_024).expect("a listener"), change)
     }
 
+    /// As [`with_send_buffer`](Self::with_send_buffer), whose hub keeps its messages in a store.
+    pub(crate) fn with_store(store: &Memory, change: impl FnOnce(&mut HubConfig, &mut ServerConfig)) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_send_buffer_size(16 << 10).expect("a send buffer");
+        socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+        let (config, server) = limits(change);
+        let hub = Hub::spawn_with_store(config, FixedTimeOfDay, store.clone()).expect("a store");
+        Self::of(socket.listen(1_024).expect("a listener"), hub, server)
+    }
+
     fn on(listener: TcpListener, change: impl FnOnce(&mut HubConfig, &mut ServerConfig)) -> Self {
         let (hub, server) = hub(change);
+        Self::of(listener, hub, server)
+    }
+
+    fn of(listener: TcpListener, hub: Hub, server: ServerConfig) -> Self {
         let address = listener.local_addr().expect("an address");
         let (shutdown, told) = oneshot::channel::<()>();
         // A sender that is dropped tells it as well.
@@ -134,12 +152,17 @@ impl Server {
 
 /// A running hub, and the limits of a server for it.
 fn hub(change: impl FnOnce(&mut HubConfig, &mut ServerConfig)) -> (Hub, ServerConfig) {
+    let (hub, server) = limits(change);
+    (Hub::spawn(hub, FixedTimeOfDay).expect("limits a hub can run with"), server)
+}
+
+fn limits(change: impl FnOnce(&mut HubConfig, &mut ServerConfig)) -> (HubConfig, ServerConfig) {
     panics::watch();
     let mut hub = HubConfig::default();
     hub.count_interval = Duration::ZERO;
     let mut server = ServerConfig::default();
     change(&mut hub, &mut server);
-    (Hub::spawn(hub, FixedTimeOfDay).expect("limits a hub can run with"), server)
+    (hub, server)
 }
 
 /// Each of the members says as many numbers, all at the same time; what each of them hears, all in all.
