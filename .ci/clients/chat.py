@@ -111,6 +111,50 @@ async def the_server_that_keeps(data):
     assert await asyncio.wait_for(terminal.process.wait(), PATIENCE) == 0
 
 
+async def version_2():
+    """Alice on Python and Bob on Node speak version 2; Alice goes away and comes back."""
+    server, url = await serving("hallway-server", "--listen", "127.0.0.1:0")
+    speaks_v2 = {"subprotocols": ["hallway.v2"]}
+
+    async def next_of(socket, kind):
+        while (it := json.loads(await asyncio.wait_for(socket.recv(), PATIENCE)))["type"] != kind:
+            pass
+        return it["payload"]
+
+    async with websockets.connect(f"{url}?username=alice", **speaks_v2) as alice:
+        assert alice.subprotocol == "hallway.v2"
+        welcome = await next_of(alice, "welcome")
+        assert (welcome["username"], welcome["seq"], welcome["resumed"]) == ("alice", 0, False)
+        await alice.send(json.dumps({"type": "chatMessage", "payload": {"message": "Hello!", "ref": "c1"}}))
+        said, ack = None, None
+        while not (said and ack):
+            it = json.loads(await asyncio.wait_for(alice.recv(), PATIENCE))
+            said = it["payload"] if it["type"] == "chatMessage" else said
+            ack = it["payload"] if it["type"] == "ack" else ack
+        assert ack == {"ref": "c1", "seq": 1, "sentAt": said["sentAt"]}
+
+    bob = await Program.start("node", NODE_CLIENT, f"{url}?username=bob", "hallway.v2")
+    assert (await bob.line()).startswith('{"type":"welcome"')
+    await bob.until('{"type":"system","payload":{"text":"bob joined","event":"joined","usernames":["bob"]}}')
+    bob.write(json.dumps({"type": "chatMessage", "payload": {"message": "Hi!", "ref": "b1"}}))
+    while not (await bob.line()).startswith('{"type":"ack","payload":{"ref":"b1","seq":2,'):
+        pass
+
+    back = f"{url}?username=alice&epoch={welcome['epoch']}&after=1"
+    async with websockets.connect(back, **speaks_v2) as alice:
+        assert (await next_of(alice, "welcome"))["resumed"]
+        missed = json.loads(await asyncio.wait_for(alice.recv(), PATIENCE))["payload"]
+        assert (missed["seq"], missed["username"], missed["message"]) == (2, "bob", "Hi!")
+        await alice.send(json.dumps({"type": "history", "payload": {"limit": 1, "before": 2}}))
+        page = await next_of(alice, "history")
+        assert (page["messages"], page["more"]) == ([said], False)
+        await alice.send("oops")
+        assert (await next_of(alice, "error"))["code"] == "bad_json"
+    server.process.send_signal(signal.SIGTERM)
+    await bob.until("closed 1001")
+    assert await asyncio.wait_for(server.process.wait(), 5) == 0
+
+
 async def plain_http():
     server, url = await serving("hallway-server", "--listen", "127.0.0.1:0", "--data", "none")
     base = url.replace("ws://", "http://").removesuffix("/chat")
@@ -128,6 +172,6 @@ async def the_axum_example():
     assert await asyncio.wait_for(service.process.wait(), 5) == 0
 
 
-for scene in (the_server, plain_http, the_axum_example):
+for scene in (the_server, version_2, plain_http, the_axum_example):
     asyncio.run(scene())
     print(f"{scene.__name__}: as the protocol says")
