@@ -154,7 +154,7 @@ async fn who_does_not_read_its_acknowledgements_is_not_read_from_and_loses_none(
         hub.history = 10_000;
         (server.rate, server.burst) = (100_000, 100_000);
     });
-    let mut alice = V2::join_with_small_buffer(&server, "alice").await;
+    let mut alice = V2::join(&server, "alice").await;
     let count = 5_000;
     let frames: Vec<_> = (0..count)
         .flat_map(|number| [chat_frame("x", &format!("c{number}")), masked(FIN | TEXT, "oops")].concat())

@@ -186,13 +186,13 @@ async fn who_comes_back_and_takes_nothing_of_what_it_missed_is_dropped_as_stalle
         hub.history = 10;
         server.stall_timeout = SECOND / 2;
     });
-    let mut alice = V2::join(&server, "alice").await;
+    let epoch = V2::join(&server, "first").await.epoch();
     let talker = server.hub.join(&"lobby".parse().unwrap(), "talker").await.unwrap();
     for _ in 0..2_000 {
         talker.post("x".repeat(1_000)).await.unwrap();
     }
     drop(talker);
-    let epoch = alice.epoch();
+    let mut alice = V2::join(&server, "alice").await;
     let target = format!("/chat?username=stalled&epoch={epoch}&after=1");
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4 << 10).unwrap();
