@@ -6,7 +6,7 @@
 
 use std::ops::RangeInclusive;
 
-use hallway_core::{Event, Member, MemberReceiver, RoomFeed, TryRecvError, Unreadable};
+use hallway_core::{Event, Lost, Member, MemberReceiver, RoomFeed, TryRecvError};
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Bytes;
 use tracing::warn;
@@ -73,10 +73,16 @@ async fn resume(
     let (mut next, mut seq) = (after + 1, receiver.welcome().seq);
     let mut is_sent = false;
     loop {
-        let page = receiver.read_missed().await.unwrap_or_else(|Unreadable { error, .. }| {
-            warn!(%error, "a member that came back is not told all that it missed");
-            Vec::new()
-        });
+        let page = match receiver.read_missed().await {
+            Ok(page) => page,
+            // The gap is told with what comes behind it.
+            Err(Lost { error, .. }) => {
+                if let Some(error) = error {
+                    warn!(%error, "a member that came back is not told all that it missed");
+                }
+                continue;
+            }
+        };
         let (Some(oldest), Some(newest)) = (page.first(), page.last()) else { break };
         first.gap_up_to(next, oldest.seq);
         next = newest.seq + 1;
