@@ -134,7 +134,11 @@ impl Config {
         ConfigError::check("max_references", "references", self.max_references, 1..=100_000_000)?;
         let keep =
             self.retention.messages.map_or(1, |messages| usize::try_from(messages).unwrap_or(usize::MAX));
-        ConfigError::check("keep_messages", "messages", keep, 1..=usize::MAX)
+        ConfigError::check("retention.messages", "messages", keep, 1..=usize::MAX)?;
+        let keep = self.retention.age.map_or(1, |age| usize::try_from(age.as_secs()).unwrap_or(usize::MAX));
+        ConfigError::check("retention.age", "seconds", keep, 1..=usize::MAX)?;
+        let keep = self.retention.bytes.map_or(1, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        ConfigError::check("retention.bytes", "bytes", keep, 1..=usize::MAX)
     }
 }
 
@@ -155,6 +159,17 @@ mod tests {
         let config = Config { max_rooms: 0, ..Config::default() };
         let error = config.validate().unwrap_err();
         assert_eq!(error.to_string(), "max_rooms is 0 rooms, allowed are 1 to 10000000");
+    }
+
+    #[test]
+    fn to_keep_nothing_is_refused() {
+        for retention in [
+            Retention { messages: Some(0), ..Retention::default() },
+            Retention { age: Some(Duration::ZERO), ..Retention::default() },
+            Retention { bytes: Some(0), ..Retention::default() },
+        ] {
+            assert!(Config { retention, ..Config::default() }.validate().is_err());
+        }
     }
 
     #[test]

@@ -16,11 +16,11 @@ use crate::{
     name,
     posting::Posting,
     reader::{self, Page, Reader, WeakReader},
-    references::References,
+    references,
     room_name::RoomName,
     rooms::Totals,
-    store::{PageLimit, Side, Store, StoreError, StoredReference},
-    task::{Command, HubTask, Join},
+    store::{PageLimit, Side, Store, StoreHealth},
+    task::{Command, HubTask, Join, Now},
 };
 
 /// Handle to a running hub: the one owner of all rooms, spoken to through a channel. Cloning it clones the channel.
@@ -35,7 +35,7 @@ pub struct Hub {
     ended: watch::Receiver<bool>,
     /// Reads what is in the store, where there is one.
     reader: Option<WeakReader>,
-    store_fault: watch::Receiver<Option<StoreError>>,
+    store_health: watch::Receiver<StoreHealth>,
 }
 
 pub(crate) type Postbox = mailbox::Postbox<Command>;
@@ -47,7 +47,9 @@ impl Hub {
     /// Outside of a tokio runtime, or on one without timers (`enable_time`).
     pub fn spawn(config: Config, clock: impl Clock) -> Result<Self, ConfigError> {
         config.validate()?;
-        Ok(Self::start(config, clock, None, Vec::new()))
+        needs_timers();
+        let posting = Posting::new(&config, clock.monotonic());
+        Ok(Self::start(Arc::new(config), clock, posting, None))
     }
 
     /// Starts a hub that keeps its messages in a store, and goes on with what is there.
@@ -70,37 +72,33 @@ impl Hub {
         store: impl Store,
     ) -> Result<Self, StartError> {
         config.validate()?;
-        let now = clock.wall();
-        store.begin(config.durability, now)?;
-        let since = References::<()>::new(config.reference_window, config.max_references).since(now);
+        needs_timers();
+        let begun = Now { monotonic: clock.monotonic(), wall: clock.wall() };
+        store.begin(config.durability, begun.wall)?;
+        let since = references::since(begun.wall, config.reference_window);
         let known = store.references(since, config.max_references)?;
-        Ok(Self::start(config, clock, Some(Arc::new(store)), known))
+
+        let (config, store): (_, Arc<dyn Store>) = (Arc::new(config), Arc::new(store));
+        let (tell, store_health) = watch::channel(StoreHealth::default());
+        let reader = Reader::new(Arc::clone(&store));
+        let journal = Journal::new(store, Arc::clone(&config), tell);
+        let posting = Posting::stored(&config, begun, journal, known);
+        let weak_reader = reader.downgrade();
+        let loading = Loading::new(reader, Arc::clone(&config));
+        let hub = Self::start(config, clock, posting, Some(loading));
+        Ok(Self { reader: Some(weak_reader), store_health, ..hub })
     }
 
-    fn start(
-        config: Config,
-        clock: impl Clock,
-        store: Option<Arc<dyn Store>>,
-        known: Vec<StoredReference>,
-    ) -> Self {
-        // Here it panics where its caller sees it, not in the task at the first count that is put off.
-        drop(tokio::time::sleep(Duration::ZERO));
-        let config = Arc::new(config);
+    fn start(config: Arc<Config>, clock: impl Clock, posting: Posting, loading: Option<Loading>) -> Self {
         let (postbox, inbox) = mailbox(config.mailbox_bytes);
         let (end, ended) = watch::channel(false);
-        let (fault, store_fault) = watch::channel(None);
-        let reader = store.clone().map(Reader::new);
-        let journal = store.map(|store| Journal::new(store, Arc::clone(&config), fault));
-        let loading = reader.clone().map(|reader| Loading::new(reader, Arc::clone(&config)));
-        let tidy_at = journal.is_some().then(|| clock.monotonic());
-        let posting = Posting::new(&config, journal, known, tidy_at);
         let task = HubTask::new(Arc::clone(&config), clock, posting, loading);
         tokio::spawn(async move {
             task.run(inbox).await;
             end.send_replace(true);
         });
-        let reader = reader.as_ref().map(Reader::downgrade);
-        Self { postbox, config, ended, reader, store_fault }
+        let (_, store_health) = watch::channel(StoreHealth::default());
+        Self { postbox, config, ended, reader: None, store_health }
     }
 
     /// Joins a room, which is made if it does not exist, under a name made of the one asked for.
@@ -169,16 +167,28 @@ impl Hub {
         self.postbox.send(ask).await.map_err(|_| HistoryError::Closed)?;
         let here = here.await.map_err(|_| HistoryError::Closed)?;
         let (mut messages, oldest) = here.unwrap_or((Vec::new(), u64::MAX));
+        let mut is_cut = false;
         if messages.len() < count
             && let Some(reader) = &self.reader
         {
             let reader = reader.upgrade().ok_or(HistoryError::Closed)?;
             let rest = PageLimit { messages: count - messages.len(), bytes: self.config.page_bytes };
             let mut older = reader.page(room, Side::Before(before.min(oldest)), rest).await?;
+            is_cut = older.first().is_some_and(|first| first.seq > 1) && older.len() < rest.messages;
             older.append(&mut messages);
             messages = older;
         }
-        Ok(reader::newest(messages, PageLimit { messages: limit, bytes: self.config.page_bytes }))
+        let mut page = reader::newest(messages, PageLimit { messages: limit, bytes: self.config.page_bytes });
+        if is_cut
+            && !page.more
+            && let (Some(first), Some(reader)) = (page.messages.first(), &self.reader)
+        {
+            // The store had no more, or no more that fits.
+            let one = PageLimit { messages: 1, bytes: 0 };
+            let reader = reader.upgrade().ok_or(HistoryError::Closed)?;
+            page.more = !reader.page(room, Side::Before(first.seq), one).await?.is_empty();
+        }
+        Ok(page)
     }
 
     /// Whether it keeps its messages in a store, so that one may be refused after it was accepted.
@@ -187,10 +197,10 @@ impl Hub {
         self.reader.is_some()
     }
 
-    /// Why messages are not stored at present, where they are not; it changes when that does.
+    /// What the store cannot do at present; it changes when that does.
     #[must_use]
-    pub fn store_fault(&self) -> watch::Receiver<Option<StoreError>> {
-        self.store_fault.clone()
+    pub fn store_health(&self) -> watch::Receiver<StoreHealth> {
+        self.store_health.clone()
     }
 
     /// How many members a room has, 0 where there is no such room.
@@ -230,4 +240,9 @@ impl Hub {
     pub async fn closed(&self) -> Result<(), HubFailed> {
         self.ended.clone().wait_for(|ended| *ended).await.map(drop).map_err(|_| HubFailed)
     }
+}
+
+/// Here it panics where its caller sees it, not in the task at the first count that is put off.
+fn needs_timers() {
+    drop(tokio::time::sleep(Duration::ZERO));
 }

@@ -9,9 +9,10 @@ use crate::{
     config::Config,
     event::Chat,
     reference::Reference,
-    references::Key,
+    references::{Key, since},
+    room::MemberId,
     room_name::RoomName,
-    store::{Durability, Entry, Store, StoreError, Tidied},
+    store::{Durability, Entry, Store, StoreError, StoreHealth, Tidied},
     submission::Answer,
 };
 
@@ -19,6 +20,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Unstored {
     pub(crate) room: RoomName,
+    pub(crate) member: MemberId,
     pub(crate) username: Arc<str>,
     pub(crate) text: Arc<str>,
     pub(crate) reference: Option<(Reference, Key)>,
@@ -36,7 +38,7 @@ pub(crate) struct Journal {
     /// In the order in which they came.
     waiting: Vec<Unstored>,
     at_work: Option<Work>,
-    fault: watch::Sender<Option<StoreError>>,
+    health: watch::Sender<StoreHealth>,
 }
 
 enum Work {
@@ -58,9 +60,9 @@ impl Journal {
     pub(crate) fn new(
         store: Arc<dyn Store>,
         config: Arc<Config>,
-        fault: watch::Sender<Option<StoreError>>,
+        health: watch::Sender<StoreHealth>,
     ) -> Self {
-        Self { store, config, waiting: Vec::new(), at_work: None, fault }
+        Self { store, config, waiting: Vec::new(), at_work: None, health }
     }
 
     pub(crate) fn durability(&self) -> Durability {
@@ -69,7 +71,7 @@ impl Journal {
 
     /// Why the last batch was not stored, where it was not.
     pub(crate) fn fault(&self) -> Option<StoreError> {
-        self.fault.borrow().clone()
+        self.health.borrow().not_stored.clone()
     }
 
     pub(crate) fn push(&mut self, message: Unstored) {
@@ -104,8 +106,9 @@ impl Journal {
     }
 
     /// Begins a step of tidying. To be called when the journal is idle.
-    pub(crate) fn tidy(&mut self, now: OffsetDateTime, references_since: OffsetDateTime) {
+    pub(crate) fn tidy(&mut self, now: OffsetDateTime) {
         let (store, keep) = (Arc::clone(&self.store), self.config.retention);
+        let references_since = since(now, self.config.reference_window);
         let task = tokio::task::spawn_blocking(move || store.tidy(&keep, now, references_since));
         self.at_work = Some(Work::Tidy(task));
     }
@@ -119,12 +122,7 @@ impl Journal {
                 let Some(Work::Append(batch, _)) = self.at_work.take() else {
                     return future::pending().await;
                 };
-                self.fault.send_if_modified(|fault| {
-                    let now = stored.as_ref().err();
-                    let is_changed = fault.as_ref() != now;
-                    *fault = now.cloned();
-                    is_changed
-                });
+                self.note(|health| &mut health.not_stored, stored.as_ref().err());
                 match stored {
                     Ok(()) => Done::Stored(batch),
                     Err(error) => Done::NotStored(batch, error),
@@ -133,9 +131,20 @@ impl Journal {
             Some(Work::Tidy(task)) => {
                 let tidied = finished(task.await);
                 self.at_work = None;
+                self.note(|health| &mut health.not_tidied, tidied.as_ref().err());
                 Done::Tidied(tidied)
             }
         }
+    }
+
+    /// Tells whoever watches, if it is news.
+    fn note(&self, of: impl Fn(&mut StoreHealth) -> &mut Option<StoreError>, fault: Option<&StoreError>) {
+        self.health.send_if_modified(|health| {
+            let known = of(health);
+            let is_news = known.as_ref() != fault;
+            *known = fault.cloned();
+            is_news
+        });
     }
 
     /// The hub has ended: waits until the store has, too.

@@ -112,5 +112,5 @@ pub use reference::{Reference, ReferenceError};
 pub use room_name::RoomName;
 pub use rooms::Totals;
 pub use sender::MemberSender;
-pub use store::{Durability, Retention, Store, StoreError};
+pub use store::{Durability, Retention, Store, StoreError, StoreHealth};
 pub use submission::{Acknowledgement, Receipt};

@@ -80,7 +80,7 @@ impl Loading {
                 self.read_next();
                 (room, read, joins)
             }
-            // A reading task only waits for the store, whose panics are errors already.
+            // A reading task only waits for the store, whose panics are errors already, and nobody aborts it.
             Some(Err(_)) | None => future::pending().await,
         }
     }

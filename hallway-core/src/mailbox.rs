@@ -5,8 +5,9 @@
 //! bounds it are permits, one a byte: whoever posts or joins waits for its bytes first. A leave needs none: there
 //! is at most one for each member.
 //!
-//! There are two kinds of permits. A post keeps its own until it is done, which is when it is stored: so they bound what
-//! waits for a slow disk as well. All else gives them back when it is taken out, and never waits for a disk.
+//! There are three kinds of permits. A post keeps its own until it is done, which is when it is stored, and a join until its
+//! room was read: so they bound what waits for a slow disk as well. All else gives them back when it is taken out. None waits
+//! for another kind's.
 
 use std::sync::Arc;
 
@@ -18,8 +19,18 @@ use crate::error::Closed;
 pub(crate) trait Cost {
     fn cost(&self) -> usize;
 
-    /// Whether its place is given back by whoever does it, and not when it is taken out.
-    fn keeps_place(&self) -> bool;
+    fn kind(&self) -> Kind;
+}
+
+/// Each kind of commands has a mailbox's bytes for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Its place is given back by whoever does it.
+    Post,
+    /// As that of a post.
+    Join,
+    /// Its place is given back when it is taken out.
+    Other,
 }
 
 /// Where commands are put; cloning it is cloning two counted pointers.
@@ -39,15 +50,13 @@ pub(crate) struct Inbox<C> {
 #[derive(Debug)]
 struct Space {
     bytes: usize,
-    /// Of commands that keep their place until they are done, and of all others.
-    kept: Semaphore,
-    passing: Semaphore,
+    permits: [Semaphore; 3],
 }
 
 /// A mailbox for `bytes` of commands of each kind; a single one larger than that counts as that large.
 pub(crate) fn mailbox<C: Cost>(bytes: usize) -> (Postbox<C>, Inbox<C>) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let space = Space { bytes, kept: Semaphore::new(bytes), passing: Semaphore::new(bytes) };
+    let space = Space { bytes, permits: [(); 3].map(|()| Semaphore::new(bytes)) };
     let space = Arc::new(space);
     (Postbox { queue: sender, space: Arc::clone(&space) }, Inbox { queue: receiver, space })
 }
@@ -102,16 +111,17 @@ impl<C: Cost> Inbox<C> {
     /// when no postbox is left, or after [`close`](Self::close) when the queue is empty. Cancel safe.
     pub(crate) async fn recv_many(&mut self, into: &mut Vec<C>, limit: usize) -> usize {
         let count = self.queue.recv_many(into, limit).await;
-        let taken = into[into.len() - count..].iter().filter(|command| !command.keeps_place());
-        let freed: u32 = taken.map(|command| self.space.permits(command)).sum();
-        self.space.passing.add_permits(freed as usize);
+        let taken = into[into.len() - count..].iter().filter(|command| command.kind() == Kind::Other);
+        self.free(Kind::Other, taken.map(Cost::cost));
         count
     }
 
-    /// Makes the places of commands free again that kept them, of which each [cost](Cost::cost) this.
-    pub(crate) fn free(&self, costs: impl Iterator<Item = usize>) {
+    /// Makes the places of commands free again, of which each [cost](Cost::cost) this.
+    pub(crate) fn free(&self, kind: Kind, costs: impl Iterator<Item = usize>) {
         let freed: usize = costs.map(|cost| cost.min(self.space.bytes)).sum();
-        self.space.kept.add_permits(freed);
+        if freed > 0 {
+            self.space.permits[kind as usize].add_permits(freed);
+        }
     }
 
     /// Takes nothing more in. What is in the queue can still be taken out; senders that wait are refused.
@@ -130,7 +140,7 @@ impl<C> Drop for Inbox<C> {
 
 impl Space {
     fn of(&self, command: &impl Cost) -> &Semaphore {
-        if command.keeps_place() { &self.kept } else { &self.passing }
+        &self.permits[command.kind() as usize]
     }
 
     /// The permits of one command, the same when it is sent and when its place is given back.
@@ -139,7 +149,6 @@ impl Space {
     }
 
     fn close(&self) {
-        self.kept.close();
-        self.passing.close();
+        self.permits.iter().for_each(Semaphore::close);
     }
 }

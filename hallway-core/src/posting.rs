@@ -22,7 +22,7 @@ use crate::{
 };
 
 pub(crate) struct Posting {
-    references: References<Answer>,
+    references: References<(Answer, usize)>,
     /// Where there is a store.
     journal: Option<Journal>,
     /// What the places of messages cost that are done.
@@ -33,48 +33,53 @@ pub(crate) struct Posting {
 }
 
 impl Posting {
-    pub(crate) fn new(
-        config: &Config,
-        journal: Option<Journal>,
-        known: Vec<StoredReference>,
-        tidy_at: Option<Instant>,
-    ) -> Self {
-        let mut references = References::new(config.reference_window, config.max_references);
+    pub(crate) fn new(config: &Config, begun: Instant) -> Self {
+        let references = References::new(config.reference_window, config.max_references, begun);
+        Self { references, journal: None, freed: Vec::new(), retry_at: None, tidy_at: None }
+    }
+
+    /// With a store, and the references that it knows.
+    pub(crate) fn stored(config: &Config, begun: Now, journal: Journal, known: Vec<StoredReference>) -> Self {
+        let mut posting = Self::new(config, begun.monotonic);
+        posting.journal = Some(journal);
+        posting.tidy_at = Some(begun.monotonic);
         for StoredReference { room, username, reference, seq, sent_at } in known {
-            let key = references.key(&room, &username, &reference);
-            references.sent(key, Receipt { seq, sent_at });
+            let key = posting.references.key(&room, &username, &reference);
+            posting.references.was_sent(key, Receipt { seq, sent_at }, begun.wall - sent_at);
         }
-        Self { references, journal, freed: Vec::new(), retry_at: None, tidy_at }
+        posting
     }
 
     /// Takes a post in.
     pub(crate) fn post(&mut self, post: Post, rooms: &mut Rooms, now: Now) {
         let cost = post.cost();
-        let Post { room, username, text, reference, mut answer } = post;
+        let Post { room, member, username, text, reference, mut answer } = post;
         let key = reference.as_ref().map(|reference| self.references.key(&room, &username, reference));
-        let known = key.map_or(Known::New, |key| self.references.ask(key, now.wall, || answer.take()));
+        let waiter = || (answer.take(), cost);
+        let known = key.map_or(Known::New, |key| self.references.ask(key, now.monotonic, waiter));
         match (known, &mut self.journal) {
             (Known::Sent(receipt), _) => submission::answer(answer, Ok(receipt)),
-            (Known::Waiting, _) => {}
+            // It keeps its place for as long as that takes.
+            (Known::Waiting, _) => return,
             (Known::New, None) => {
                 let chat = rooms.post(&room, username, text, now.wall);
                 let receipt = chat.map(|chat| Receipt { seq: chat.seq, sent_at: chat.sent_at });
-                self.settle(key, answer, receipt.ok_or(PostError::Closed));
+                self.settle(key, answer, receipt.ok_or(PostError::Closed), now);
             }
             (Known::New, Some(journal)) => {
                 let is_relaxed = journal.durability() == Durability::Relaxed;
                 // Said now, it would have to be kept in memory until the store recovers.
                 if is_relaxed && let Some(fault) = journal.fault() {
-                    self.settle(key, answer, Err(PostError::Unavailable(fault)));
+                    self.settle(key, answer, Err(PostError::Unavailable(fault)), now);
                 } else {
                     let reference = reference.zip(key);
                     let mut message =
-                        Unstored { room, username, text, reference, answer, cost, numbered: None };
+                        Unstored { room, member, username, text, reference, answer, cost, numbered: None };
                     if is_relaxed {
                         message.number(rooms, now);
                         message.say(rooms);
                     }
-                    rooms.sent_to_store(&message.room, is_relaxed);
+                    rooms.sent_to_store(&message.room, member, is_relaxed);
                     journal.push(message);
                     return;
                 }
@@ -105,7 +110,7 @@ impl Posting {
                         message.say(rooms);
                     }
                     let receipt = message.receipt().ok_or(PostError::Closed);
-                    self.give_back(message, receipt, rooms, now, is_relaxed);
+                    self.give_back(message, receipt, rooms, now);
                 }
             }
             Done::NotStored(batch, _) if is_relaxed => {
@@ -117,7 +122,7 @@ impl Posting {
                     if let Some(room) = rooms.room(&message.room) {
                         room.unnumber();
                     }
-                    self.give_back(message, Err(PostError::Unavailable(error.clone())), rooms, now, false);
+                    self.give_back(message, Err(PostError::Unavailable(error.clone())), rooms, now);
                 }
             }
             Done::Tidied(tidied) => {
@@ -140,7 +145,7 @@ impl Posting {
         let may_append = journal.has_waiting() && (self.retry_at.is_none() || is_due(self.retry_at, ZERO));
         // Tidying waits for messages, but not for ever.
         if is_due(self.tidy_at, if may_append { TIDY_PATIENCE } else { ZERO }) {
-            journal.tidy(now.wall, self.references.since(now.wall));
+            journal.tidy(now.wall);
         } else if may_append {
             let mut batch = journal.take_waiting();
             for message in &mut batch {
@@ -177,28 +182,22 @@ impl Posting {
         }
     }
 
-    fn give_back(
-        &mut self,
-        message: Unstored,
-        outcome: Outcome,
-        rooms: &mut Rooms,
-        now: Now,
-        was_said: bool,
-    ) {
-        rooms.back_from_store(&message.room, was_said, now.monotonic);
-        self.settle(message.reference.map(|(_, key)| key), message.answer, outcome);
+    fn give_back(&mut self, message: Unstored, outcome: Outcome, rooms: &mut Rooms, now: Now) {
+        rooms.back_from_store(&message.room, message.member, now.monotonic);
+        self.settle(message.reference.map(|(_, key)| key), message.answer, outcome, now);
         self.freed.push(message.cost);
     }
 
     /// Says to everybody who asked what became of a message.
-    fn settle(&mut self, key: Option<Key>, answer: Answer, outcome: Outcome) {
+    fn settle(&mut self, key: Option<Key>, answer: Answer, outcome: Outcome, now: Now) {
         let others = match (key, &outcome) {
             (None, _) => Vec::new(),
-            (Some(key), Ok(receipt)) => self.references.sent(key, *receipt),
+            (Some(key), Ok(receipt)) => self.references.sent(key, *receipt, now.monotonic),
             (Some(key), Err(_)) => self.references.refused(key),
         };
-        for other in others {
+        for (other, cost) in others {
             submission::answer(other, outcome.clone());
+            self.freed.push(cost);
         }
         submission::answer(answer, outcome);
     }

@@ -54,15 +54,19 @@ impl MemberReceiver {
         Ok(page)
     }
 
-    /// Takes out what is left of the history, oldest first, so that [`recv`](Self::recv) goes on with what is new: for
+    /// Takes out what is left of the history in memory, oldest first, and leaves out what was missed and is in the store alone,
+    /// so that [`recv`](Self::recv) goes on with what is new: for
     /// a bot that must not answer yesterday's questions.
     pub fn take_history(&mut self) -> Vec<Arc<Chat>> {
+        self.missed = None;
         let history = std::mem::take(&mut self.replay.history);
         history.iter().skip(self.replayed).cloned().collect()
     }
 
     /// Takes the receiver apart: for who serves many members of a room and reads its feed once for all of them. Behind
     /// the replay the member's part of the feed begins. From now on the sender alone is the membership.
+    ///
+    /// What was missed and has not been [read](Self::read_missed) before is not received: the replay begins behind it.
     #[must_use]
     pub fn into_parts(mut self) -> (Replay, RoomFeed) {
         if self.replayed > 0 {

@@ -4,7 +4,7 @@ use std::{
     collections::{HashMap, VecDeque, hash_map::RandomState},
     hash::BuildHasher,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use time::OffsetDateTime;
@@ -17,6 +17,8 @@ use crate::{reference::Reference, room_name::RoomName, submission::Receipt};
 pub(crate) struct References<W> {
     window: Duration,
     max: usize,
+    /// Ages are counted from then: a clock that is set tells nothing about how long ago something was.
+    begun: Instant,
     hashers: [RandomState; 2],
     /// Of messages that have no place yet: who else waits for it.
     waiting: HashMap<Key, Vec<W>>,
@@ -32,10 +34,13 @@ pub(crate) struct Key([u64; 2]);
 
 /// As small as can be: there may be a million.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "that it was sent is the time's name")]
 struct Sent {
     seq: u64,
-    /// In milliseconds since 1970.
+    /// In milliseconds since 1970: what its sender is told.
     sent_at: i64,
+    /// In milliseconds since the hub began: how long it is remembered.
+    accepted_at: i64,
 }
 
 /// What is known of a reference.
@@ -51,10 +56,11 @@ pub(crate) enum Known {
 
 impl<W> References<W> {
     /// Remembers references for `window`, and at most the newest `max` of them.
-    pub(crate) fn new(window: Duration, max: usize) -> Self {
+    pub(crate) fn new(window: Duration, max: usize, begun: Instant) -> Self {
         Self {
             window,
             max,
+            begun,
             hashers: [RandomState::new(), RandomState::new()],
             waiting: HashMap::new(),
             sent: HashMap::new(),
@@ -67,9 +73,14 @@ impl<W> References<W> {
     }
 
     /// Asks for a message that is to be sent at `now`. `waiter` is kept where its message waits, and given back with it.
-    pub(crate) fn ask(&mut self, key: Key, now: OffsetDateTime, waiter: impl FnOnce() -> W) -> Known {
-        self.forget_before(self.since(now));
-        if let Some(Sent { seq, sent_at }) = self.sent.get(&key) {
+    pub(crate) fn ask(&mut self, key: Key, now: Instant, waiter: impl FnOnce() -> W) -> Known {
+        let now = self.age(now);
+        while let Some(oldest) = self.order.front()
+            && self.sent.get(oldest).is_none_or(|sent| self.is_forgotten(sent, now))
+        {
+            self.forget_oldest();
+        }
+        if let Some(Sent { seq, sent_at, .. }) = self.sent.get(&key) {
             return Known::Sent(Receipt { seq: *seq, sent_at: time_of(*sent_at) });
         }
         if let Some(waiters) = self.waiting.get_mut(&key) {
@@ -82,15 +93,16 @@ impl<W> References<W> {
     }
 
     /// Its message was sent; returns who else waits for that.
-    pub(crate) fn sent(&mut self, key: Key, receipt: Receipt) -> Vec<W> {
-        let sent_at = millis(receipt.sent_at);
-        if self.sent.insert(key, Sent { seq: receipt.seq, sent_at }).is_none() {
-            self.order.push_back(key);
-        }
-        if self.sent.len() > self.max {
-            self.forget_oldest();
-        }
+    pub(crate) fn sent(&mut self, key: Key, receipt: Receipt, now: Instant) -> Vec<W> {
+        self.remember(key, receipt, self.age(now));
         self.waiting.remove(&key).unwrap_or_default()
+    }
+
+    /// Its message was sent before the hub began, so long ago as can be told. In the order in which they were.
+    pub(crate) fn was_sent(&mut self, key: Key, receipt: Receipt, ago: time::Duration) {
+        let longest = i64::try_from(self.window.as_millis()).unwrap_or(i64::MAX);
+        let ago = i64::try_from(ago.whole_milliseconds()).unwrap_or(longest).clamp(0, longest);
+        self.remember(key, receipt, -ago);
     }
 
     /// Its message was not sent; returns who else waits for that.
@@ -98,19 +110,24 @@ impl<W> References<W> {
         self.waiting.remove(&key).unwrap_or_default()
     }
 
-    /// What was sent before this is not remembered at `now`.
-    pub(crate) fn since(&self, now: OffsetDateTime) -> OffsetDateTime {
-        now.checked_sub(time::Duration::try_from(self.window).unwrap_or(time::Duration::MAX))
-            .unwrap_or(OffsetDateTime::UNIX_EPOCH)
-    }
-
-    fn forget_before(&mut self, since: OffsetDateTime) {
-        let since = millis(since);
-        while let Some(oldest) = self.order.front()
-            && self.sent.get(oldest).is_none_or(|sent| sent.sent_at < since)
-        {
+    fn remember(&mut self, key: Key, receipt: Receipt, accepted_at: i64) {
+        let sent = Sent { seq: receipt.seq, sent_at: millis(receipt.sent_at), accepted_at };
+        if self.sent.insert(key, sent).is_none() {
+            self.order.push_back(key);
+        }
+        if self.sent.len() > self.max {
             self.forget_oldest();
         }
+    }
+
+    fn is_forgotten(&self, sent: &Sent, now: i64) -> bool {
+        i128::from(now) - i128::from(sent.accepted_at)
+            > i128::try_from(self.window.as_millis()).unwrap_or(i128::MAX)
+    }
+
+    /// Milliseconds since the hub began.
+    fn age(&self, now: Instant) -> i64 {
+        i64::try_from(now.saturating_duration_since(self.begun).as_millis()).unwrap_or(i64::MAX)
     }
 
     fn forget_oldest(&mut self) {
@@ -123,6 +140,12 @@ impl<W> References<W> {
             self.sent = HashMap::new();
         }
     }
+}
+
+/// What was sent before this need not be remembered at `now`.
+pub(crate) fn since(now: OffsetDateTime, window: Duration) -> OffsetDateTime {
+    let window = time::Duration::try_from(window).unwrap_or(time::Duration::MAX);
+    now.checked_sub(window).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
 /// References that an empty window keeps its buffers for.
@@ -150,11 +173,12 @@ mod tests {
         Receipt { seq, sent_at: at(minute) }
     }
 
-    struct Window(References<&'static str>);
+    struct Window(References<&'static str>, Instant);
 
     impl Window {
         fn of(minutes: u32, max: usize) -> Self {
-            Self(References::new(minutes * MINUTE, max))
+            let begun = Instant::now();
+            Self(References::new(minutes * MINUTE, max, begun), begun)
         }
 
         fn key(&self, room: &str, username: &str, reference: &str) -> Key {
@@ -163,11 +187,12 @@ mod tests {
 
         fn ask(&mut self, reference: &str, minute: u32) -> Known {
             let key = self.key("lobby", "alice", reference);
-            self.0.ask(key, at(minute), || "asker")
+            self.0.ask(key, self.1 + minute * MINUTE, || "asker")
         }
 
         fn sent(&mut self, reference: &str, receipt: Receipt) -> Vec<&'static str> {
-            self.0.sent(self.key("lobby", "alice", reference), receipt)
+            let now = self.1 + Duration::try_from(receipt.sent_at - at(0)).unwrap_or_default();
+            self.0.sent(self.key("lobby", "alice", reference), receipt, now)
         }
     }
 
@@ -216,5 +241,20 @@ mod tests {
         }
         assert_eq!(window.ask("c", 0), Known::Sent(receipt(3, 0)));
         assert_eq!(window.ask("a", 0), Known::New);
+    }
+
+    #[test]
+    fn what_was_sent_before_the_hub_began_is_as_old_as_its_time_says_and_no_younger_than_the_hub() {
+        let mut window = Window::of(10, 100);
+        for (reference, ago) in [("old", 8), ("young", 1), ("of the future", -600)] {
+            let key = window.key("lobby", "alice", reference);
+            window.0.was_sent(key, receipt(1, 0), time::Duration::minutes(ago));
+        }
+        assert_eq!(window.ask("old", 2), Known::Sent(receipt(1, 0)));
+        assert_eq!(window.ask("old", 3), Known::New);
+        assert_eq!(window.ask("young", 9), Known::Sent(receipt(1, 0)));
+        assert_eq!(window.ask("young", 10), Known::New);
+        assert_eq!(window.ask("of the future", 10), Known::Sent(receipt(1, 0)));
+        assert_eq!(window.ask("of the future", 11), Known::New);
     }
 }

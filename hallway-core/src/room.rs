@@ -215,6 +215,10 @@ impl Room {
         self.feed.publish(&mut self.said);
     }
 
+    pub(crate) fn is_called(&self, id: MemberId, name: &str) -> bool {
+        self.members.get(&id).is_some_and(|member| &*member.text == name)
+    }
+
     pub(crate) fn member_count(&self) -> usize {
         self.members.len()
     }

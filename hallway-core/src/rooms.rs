@@ -1,7 +1,7 @@
 //! All rooms of a hub: which exist, which has something due, and which are forgotten when.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry},
     sync::Arc,
     time::Instant,
 };
@@ -61,11 +61,17 @@ struct Kept {
     idle: Option<u64>,
     /// What it has in `history_bytes`.
     history_bytes: usize,
-    /// Messages on their way to the store, and those of them that were not said yet.
+    /// Messages on their way to the store.
     unstored: usize,
-    unsaid: usize,
-    /// Members who leave when the latter were said.
-    leaving: Vec<MemberId>,
+    /// Members some of whose messages are on their way there and were not said yet.
+    unsaid: HashMap<MemberId, Unsaid>,
+}
+
+#[derive(Debug, Default)]
+struct Unsaid {
+    messages: usize,
+    /// It leaves when they were said.
+    is_leaving: bool,
 }
 
 impl Rooms {
@@ -103,8 +109,10 @@ impl Rooms {
         }
         let id = MemberId(self.fresh_number());
         let Some(kept) = self.by_name.get_mut(name) else { return Err(JoinError::Closed) };
+        kept.let_go_of_namesakes(cleaned_name, now);
         let max = self.config.max_members_per_room;
-        if kept.room.member_count() >= max {
+        let leaving = kept.unsaid.values().filter(|unsaid| unsaid.is_leaving).count();
+        if kept.room.member_count() - leaving >= max {
             return Err(JoinError::RoomFull { max });
         }
         if let Some(number) = kept.idle.take() {
@@ -135,11 +143,10 @@ impl Rooms {
     pub(crate) fn leave(&mut self, name: &RoomName, id: MemberId, now: Instant) {
         if let Some(kept) = self.by_name.get_mut(name) {
             kept.touch(name, &mut self.touched);
-            if kept.unsaid > 0 {
-                // Of what it said the members hear before they hear that it left.
-                kept.leaving.push(id);
-            } else {
-                kept.room.leave(id, now);
+            match kept.unsaid.get_mut(&id) {
+                // The members hear what it said before they hear that it left.
+                Some(unsaid) => unsaid.is_leaving = true,
+                None => kept.room.leave(id, now),
             }
         }
     }
@@ -165,22 +172,24 @@ impl Rooms {
         Some(chat)
     }
 
-    /// A message of this room is on its way to the store: the room stays here until it has come back.
-    pub(crate) fn sent_to_store(&mut self, name: &RoomName, is_said: bool) {
+    /// A member's message is on its way to the store: the room stays here until it has come back.
+    pub(crate) fn sent_to_store(&mut self, name: &RoomName, id: MemberId, is_said: bool) {
         if let Some(kept) = self.by_name.get_mut(name) {
             kept.unstored += 1;
-            kept.unsaid += usize::from(!is_said);
+            if !is_said {
+                kept.unsaid.entry(id).or_default().messages += 1;
+            }
         }
     }
 
-    /// A message of this room has come back from there, and was said or refused.
-    pub(crate) fn back_from_store(&mut self, name: &RoomName, was_said: bool, now: Instant) {
+    /// A member's message has come back from there, and was said or refused.
+    pub(crate) fn back_from_store(&mut self, name: &RoomName, id: MemberId, now: Instant) {
         if let Some(kept) = self.by_name.get_mut(name) {
             kept.touch(name, &mut self.touched);
             kept.unstored -= 1;
-            kept.unsaid -= usize::from(!was_said);
-            if kept.unsaid == 0 {
-                for id in std::mem::take(&mut kept.leaving) {
+            if let Entry::Occupied(mut unsaid) = kept.unsaid.entry(id) {
+                unsaid.get_mut().messages -= 1;
+                if unsaid.get().messages == 0 && unsaid.remove().is_leaving {
                     kept.room.leave(id, now);
                 }
             }
@@ -320,8 +329,17 @@ impl Kept {
             idle: None,
             history_bytes: 0,
             unstored: 0,
-            unsaid: 0,
-            leaving: Vec::new(),
+            unsaid: HashMap::new(),
+        }
+    }
+
+    /// Those of this name who only wait to be heard to leave: who comes back is not to be heard to leave after it came.
+    fn let_go_of_namesakes(&mut self, name: &str, now: Instant) {
+        for (id, unsaid) in self.unsaid.iter_mut().filter(|(_, unsaid)| unsaid.is_leaving) {
+            if self.room.is_called(*id, name) {
+                unsaid.is_leaving = false;
+                self.room.leave(*id, now);
+            }
         }
     }
 

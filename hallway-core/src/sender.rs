@@ -99,6 +99,7 @@ impl MemberSender {
             return Err(PostError::Empty);
         }
         let (room, username) = (self.membership.room.clone(), Arc::clone(&self.membership.username));
-        Ok(Command::Post(Post { room, username, text, reference, answer }))
+        let member = self.membership.id;
+        Ok(Command::Post(Post { room, member, username, text, reference, answer }))
     }
 }

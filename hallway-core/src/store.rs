@@ -182,6 +182,16 @@ pub enum StoreError {
     Failed(String),
 }
 
+/// What a hub's store cannot do at present, as [`Hub::store_health`](crate::Hub::store_health) says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreHealth {
+    /// Why the last messages were not stored; nothing where they were.
+    pub not_stored: Option<StoreError>,
+    /// Why what need not be kept could not be let go of when that was last tried; nothing where it could.
+    pub not_tidied: Option<StoreError>,
+}
+
 /// For whoever keeps a hand on the store that a hub uses.
 impl<S: Store + ?Sized> Store for Arc<S> {
     fn begin(&self, durability: Durability, now: OffsetDateTime) -> Result<(), StoreError> {

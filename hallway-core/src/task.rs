@@ -15,7 +15,7 @@ use crate::{
     hub::Postbox,
     journal::Done,
     loading::{Loading, Read},
-    mailbox::{Cost, Inbox},
+    mailbox::{Cost, Inbox, Kind},
     member::{Member, Membership},
     posting::Posting,
     reference::Reference,
@@ -65,6 +65,7 @@ pub(crate) struct Join {
 #[derive(Debug)]
 pub(crate) struct Post {
     pub(crate) room: RoomName,
+    pub(crate) member: MemberId,
     pub(crate) username: Arc<str>,
     pub(crate) text: Arc<str>,
     pub(crate) reference: Option<Reference>,
@@ -74,7 +75,7 @@ pub(crate) struct Post {
 impl Cost for Command {
     fn cost(&self) -> usize {
         match self {
-            Self::Join(join) => SLOT_BYTES + join.cleaned_name.len(),
+            Self::Join(join) => join.cost(),
             Self::Post(post) => post.cost(),
             Self::History { .. } | Self::MemberCount { .. } | Self::Totals { .. } => SLOT_BYTES,
             // Sent without waiting for space.
@@ -82,8 +83,18 @@ impl Cost for Command {
         }
     }
 
-    fn keeps_place(&self) -> bool {
-        matches!(self, Self::Post(_))
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Post(_) => Kind::Post,
+            Self::Join(_) => Kind::Join,
+            _ => Kind::Other,
+        }
+    }
+}
+
+impl Join {
+    fn cost(&self) -> usize {
+        SLOT_BYTES + self.cleaned_name.len()
     }
 }
 
@@ -98,6 +109,8 @@ pub(crate) struct HubTask<C> {
     posting: Posting,
     /// Where there is a store.
     loading: Option<Loading>,
+    /// What the places of joins cost that are done.
+    let_in: Vec<usize>,
     config: Arc<Config>,
     clock: C,
     is_told_to_end: bool,
@@ -113,7 +126,7 @@ pub(crate) struct Now {
 impl<C: Clock> HubTask<C> {
     pub(crate) fn new(config: Arc<Config>, clock: C, posting: Posting, loading: Option<Loading>) -> Self {
         let rooms = Rooms::new(Arc::clone(&config));
-        Self { rooms, posting, loading, config, clock, is_told_to_end: false }
+        Self { rooms, posting, loading, let_in: Vec::new(), config, clock, is_told_to_end: false }
     }
 
     /// Runs until no handle and no member is left, or until it was told to end, and has done what it had accepted. Then its
@@ -148,7 +161,8 @@ impl<C: Clock> HubTask<C> {
             }
             self.posting.go_on(&mut self.rooms, now);
             self.rooms.settle(now.monotonic);
-            inbox.free(self.posting.take_freed());
+            inbox.free(Kind::Post, self.posting.take_freed());
+            inbox.free(Kind::Join, self.let_in.drain(..));
             if self.is_told_to_end {
                 inbox.close();
             }
@@ -191,13 +205,17 @@ impl<C: Clock> HubTask<C> {
         for join in joins {
             match &here {
                 Ok(()) => self.join(join, now),
-                // Who no longer waits need not know.
-                Err(error) => drop(join.reply.send(Err(error.clone()))),
+                Err(error) => {
+                    self.let_in.push(join.cost());
+                    // Who no longer waits need not know.
+                    drop(join.reply.send(Err(error.clone())));
+                }
             }
         }
     }
 
     fn join(&mut self, join: Join, now: Now) {
+        self.let_in.push(join.cost());
         let Join { room, cleaned_name, position, postbox, reply } = join;
         // Who no longer waits is not let in, and nobody hears of it.
         if reply.is_closed() {

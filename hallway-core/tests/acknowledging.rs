@@ -2,8 +2,13 @@
 
 mod common;
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering::SeqCst},
+};
+
 use common::{SECOND, at_once, disk::Disk, heard, hub, in_time, join, lobby, pass, room};
-use hallway_core::{Hub, Member, PostError, Receipt, Reference, StoreError};
+use hallway_core::{Clock, Hub, Member, PostError, Receipt, Reference, StoreError};
 
 async fn send(member: &Member, text: &str, reference: &str) -> Result<Receipt, PostError> {
     let reference = Reference::new(reference).expect("a reference");
@@ -87,6 +92,35 @@ async fn a_reference_is_remembered_for_ten_minutes() {
     assert_eq!(send(&alice, "hello", "r1").await.unwrap().seq, 1);
     pass(SECOND).await;
     assert_eq!(send(&alice, "hello", "r1").await.unwrap().seq, 2);
+}
+
+/// A clock whose time of day a test sets.
+#[derive(Clone, Default)]
+struct Wall(Arc<AtomicI64>);
+
+impl Clock for Wall {
+    fn monotonic(&self) -> std::time::Instant {
+        tokio::time::Instant::now().into_std()
+    }
+
+    fn wall(&self) -> time::OffsetDateTime {
+        common::begun() + time::Duration::hours(self.0.load(SeqCst))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_a_reference_is_remembered_does_not_hang_on_the_time_of_day() {
+    let wall = Wall::default();
+    let hub = Hub::spawn(common::config(|_| {}), wall.clone()).unwrap();
+    let den = in_time(hub.join(&room("den"), "eve")).await.unwrap();
+    let alice = join(&hub, "alice").await;
+    wall.0.store(9_000, SeqCst);
+    send(&den, "from the future", "r1").await.unwrap();
+    wall.0.store(0, SeqCst);
+    assert_eq!(send(&alice, "first", "r1").await.unwrap().seq, 1);
+    pass(601 * SECOND).await;
+    assert_eq!(send(&alice, "second", "r1").await.unwrap().seq, 2);
+    assert_eq!(send(&den, "again", "r1").await.unwrap().seq, 2);
 }
 
 #[tokio::test(start_paused = true)]

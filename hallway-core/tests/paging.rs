@@ -71,6 +71,20 @@ async fn a_page_ends_where_it_would_have_too_many_bytes_but_has_a_message_at_lea
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_that_the_store_cut_short_says_that_there_are_older_ones() {
+    for history in [0, 1] {
+        let disk = Disk::new();
+        let hub = disk.hub(|config| config.history = history);
+        let alice = join(&hub, "alice").await;
+        for _ in 0..3 {
+            in_time(alice.post("x".repeat(40_000))).await.unwrap();
+        }
+        assert_eq!(page(&hub, None, 50).await, numbers(3..=3, true));
+        assert_eq!(page(&hub, Some(2), 50).await, numbers(1..=1, false));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_room_that_there_is_not_has_no_history_and_is_not_made() {
     for hub in [hub(|_| {}), Disk::new().hub(|_| {})] {
         let page = in_time(hub.history(&room("nowhere"), None, 10)).await.unwrap();

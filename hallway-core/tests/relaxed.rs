@@ -55,14 +55,41 @@ async fn what_was_said_and_is_not_stored_yet_is_shown_to_who_comes_and_to_who_pa
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_that_is_not_stored_is_let_go_of_in_a_room_that_was_read_from_the_store_or_has_no_history() {
+    for history in [0, 2] {
+        let disk = Disk::new();
+        let hub = disk.hub(|config| {
+            config.durability = Durability::Relaxed;
+            config.history = history;
+            config.idle_history_bytes = 0;
+        });
+        let alice = join(&hub, "alice").await;
+        let epoch = alice.welcome().epoch.clone();
+        in_time(alice.post("1")).await.unwrap();
+        drop(alice);
+        pass(SECOND).await;
+        let alice = join(&hub, "alice").await;
+        disk.get_stuck();
+        for number in 2..=6 {
+            drop(alice.submit(number.to_string(), None).await.unwrap());
+        }
+        let mut bob = in_time(hub.resume(&lobby(), "bob", Position { epoch, after: 1 })).await.unwrap();
+        for number in 2..=6 {
+            assert_eq!(words(&next(&mut bob).await.unwrap()), format!("alice: {number}"));
+        }
+        disk.go_on();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_said_and_cannot_be_stored_is_tried_again_and_nothing_more_is_said_meanwhile() {
     let disk = Disk::new();
     let hub = hub(&disk);
     let mut alice = join(&hub, "alice").await;
     disk.fail(Some(StoreError::Full));
     let first = alice.submit("a", None).await.unwrap();
-    let mut fault = hub.store_fault();
-    in_time(fault.changed()).await.unwrap();
+    let mut health = hub.store_health();
+    in_time(health.changed()).await.unwrap();
     assert_eq!(in_time(alice.post("b")).await, Err(PostError::Unavailable(StoreError::Full)));
     disk.fail(None);
     assert_eq!(in_time(first).await.unwrap().seq, 1);
@@ -88,8 +115,8 @@ async fn after_an_end_in_order_the_sequence_is_continued_and_after_any_other_it_
     // What the members are shown now is never stored.
     disk.fail(Some(StoreError::Full));
     drop(alice.submit("b", None).await.unwrap());
-    let mut fault = second.store_fault();
-    in_time(fault.changed()).await.unwrap();
+    let mut health = second.store_health();
+    in_time(health.changed()).await.unwrap();
     second.shutdown();
     in_time(second.closed()).await.unwrap();
     disk.fail(None);

@@ -121,9 +121,10 @@ async fn calls_that_wait_for_space_are_refused_by_a_shutdown() {
         accepted += 1;
     }
     let room = lobby();
-    // Questions fill their own part of the mailbox.
+    // Questions fill their own part of the mailbox, and joins theirs.
     for _ in 0..64 {
         assert!(at_once(&mut Box::pin(hub.member_count(&room))).await.is_none());
+        assert!(at_once(&mut Box::pin(hub.join(&room, ""))).await.is_none());
     }
     let mut post = Box::pin(submitted(&sender, "y"));
     let mut joining = Box::pin(hub.join(&room, "bob"));
@@ -219,12 +220,14 @@ async fn what_comes_after_the_call_is_refused_although_the_hub_has_not_ended_yet
     assert_eq!(hub.join(&lobby(), "bob").await.map(drop), Err(JoinError::Closed));
 }
 
-/// A clock that fails when it is first asked.
-struct Broken;
+/// A clock that fails when the hub's task asks it.
+#[derive(Default)]
+struct Broken(std::sync::atomic::AtomicBool);
 
 impl Clock for Broken {
     fn monotonic(&self) -> std::time::Instant {
-        panic!("the clock has stopped")
+        assert!(!self.0.swap(true, std::sync::atomic::Ordering::Relaxed), "the clock has stopped");
+        std::time::Instant::now()
     }
 
     fn wall(&self) -> time::OffsetDateTime {
@@ -234,7 +237,7 @@ impl Clock for Broken {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_waits_for_the_end_of_a_hub_that_fails_is_told_that_it_failed() {
-    let hub = Hub::spawn(Config::default(), Broken).unwrap();
+    let hub = Hub::spawn(Config::default(), Broken::default()).unwrap();
     assert_eq!(in_time(hub.join(&lobby(), "alice")).await.unwrap_err(), JoinError::Closed);
     assert_eq!(in_time(hub.closed()).await, Err(HubFailed));
 }

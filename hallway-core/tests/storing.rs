@@ -194,13 +194,13 @@ async fn a_full_disk_refuses_messages_shows_them_to_nobody_and_leaves_no_hole() 
     let disk = Disk::new();
     let hub = disk.hub(|_| {});
     let (alice, mut bob) = (join(&hub, "alice").await, join(&hub, "bob").await);
-    let fault = hub.store_fault();
+    let health = hub.store_health();
     say(&alice, ["a"]).await;
     disk.fail(Some(StoreError::Full));
     for _ in 0..3 {
         assert_eq!(in_time(alice.post("lost")).await, Err(PostError::Unavailable(StoreError::Full)));
     }
-    assert_eq!(*fault.borrow(), Some(StoreError::Full));
+    assert_eq!(health.borrow().not_stored, Some(StoreError::Full));
     // Everything else goes on.
     let mut carol = join(&hub, "carol").await;
     assert_eq!(words(&next(&mut carol).await.unwrap()), "alice: a");
@@ -208,7 +208,7 @@ async fn a_full_disk_refuses_messages_shows_them_to_nobody_and_leaves_no_hole() 
 
     disk.fail(None);
     assert_eq!(in_time(alice.post("b")).await.unwrap().seq, 2);
-    assert_eq!(*fault.borrow(), None);
+    assert_eq!(health.borrow().not_stored, None);
     let heard = heard(&hub, &mut bob).await;
     assert!(!heard.contains(&"alice: lost".to_owned()), "{heard:?}");
     assert_eq!(disk.texts(&lobby()), ["a", "b"]);
@@ -245,60 +245,6 @@ async fn what_is_said_while_a_batch_is_stored_is_the_next_batch() {
         assert_eq!(in_time(post).await.unwrap().seq, seq);
     }
     assert_eq!(disk.appends(), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_slow_disk_slows_those_who_post_and_nobody_else() {
-    let disk = Disk::new();
-    let hub = disk.hub(|config| {
-        config.max_message_bytes = 1_000;
-        config.mailbox_bytes = 20_000;
-    });
-    let alice = join(&hub, "alice").await;
-    say(&alice, ["a"]).await;
-    disk.get_stuck();
-    let mut accepted = Vec::new();
-    let waiting = loop {
-        let mut post = Box::pin(alice.submit("x".repeat(1_000), None));
-        match at_once(&mut post).await {
-            Some(acknowledgement) => accepted.push(acknowledgement.unwrap()),
-            None => break post,
-        }
-        // The hub takes out what it can.
-        tokio::task::yield_now().await;
-    };
-    assert!((10..20).contains(&accepted.len()), "{} messages in 20,000 bytes", accepted.len());
-
-    // Joins, leaves, questions and history do not wait for the disk.
-    for number in 0..500 {
-        let bob = join(&hub, &number.to_string()).await;
-        assert_eq!(bob.welcome().seq, 1);
-    }
-    assert_eq!(in_time(hub.history(&lobby(), None, 10)).await.unwrap().messages.len(), 1);
-    disk.go_on();
-    let mut seqs = Vec::new();
-    for acknowledgement in accepted {
-        seqs.push(in_time(acknowledgement).await.unwrap().seq);
-    }
-    assert_eq!(seqs, (2..2 + seqs.len() as u64).collect::<Vec<_>>());
-    assert!(in_time(in_time(waiting).await.unwrap()).await.is_ok());
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_leaves_right_behind_its_message_is_heard_to_leave_behind_it() {
-    let disk = Disk::new();
-    let hub = disk.hub(|_| {});
-    let (alice, mut bob) = (join(&hub, "alice").await, join(&hub, "bob").await);
-    pass(SECOND).await;
-    heard(&hub, &mut bob).await;
-    disk.get_stuck();
-    drop(alice.submit("bye", None).await.unwrap());
-    drop(alice);
-    assert_eq!(heard(&hub, &mut bob).await, [""; 0]);
-    disk.go_on();
-    assert_eq!(words(&next(&mut bob).await.unwrap()), "alice: bye");
-    assert_eq!(words(&next(&mut bob).await.unwrap()), "1 members");
-    assert_eq!(words(&next(&mut bob).await.unwrap()), "alice left");
 }
 
 #[tokio::test(start_paused = true)]
@@ -366,6 +312,34 @@ async fn all_who_join_while_a_room_is_read_are_let_in_in_their_order() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_message_is_older_than_the_one_before_it_although_the_clock_was_set_back_over_a_restart() {
+    let disk = Disk::new();
+    let hub = disk.hub(|_| {});
+    pass(60 * SECOND).await;
+    let alice = join(&hub, "alice").await;
+    let sent_at = in_time(alice.post("a")).await.unwrap().sent_at;
+    end(hub).await;
+    let hub =
+        Hub::spawn_with_store(common::config(|_| {}), common::TestClock::new(), Arc::clone(&disk)).unwrap();
+    let alice = join(&hub, "alice").await;
+    assert_eq!(in_time(alice.post("b")).await.unwrap().sent_at, sent_at);
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_nothing_can_be_let_go_of_is_told_and_stops_nobody() {
+    let disk = Disk::new();
+    let hub = disk.hub(|_| {});
+    let mut health = hub.store_health();
+    disk.be_untidy(Some(StoreError::Damaged("an index".into())));
+    in_time(health.changed()).await.unwrap();
+    assert_eq!(health.borrow_and_update().not_tidied, Some(StoreError::Damaged("an index".into())));
+    assert_eq!(in_time(join(&hub, "alice").await.post("a")).await.unwrap().seq, 1);
+    disk.be_untidy(None);
+    tokio::time::timeout(60 * SECOND, health.changed()).await.unwrap().unwrap();
+    assert_eq!(health.borrow().not_tidied, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hub_whose_store_cannot_begin_is_not_started() {
     let disk = Disk::new();
     disk.be_unreadable(Some(StoreError::Full));
@@ -383,4 +357,16 @@ async fn when_a_hub_has_ended_its_store_is_free_for_another_although_there_are_h
     in_time(hub.closed()).await.unwrap();
     assert_eq!(Arc::strong_count(&disk), 1);
     drop(alice);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_its_history_out_goes_on_with_what_is_new_although_more_is_in_the_store() {
+    let disk = Disk::new();
+    let hub = disk.hub(|config| config.history = 3);
+    let alice = join(&hub, "alice").await;
+    say(&alice, 1..=10).await;
+    let mut bob = resume(&hub, &alice.welcome().epoch, 0).await;
+    let taken: Vec<_> = bob.take_history().iter().map(|chat| chat.seq).collect();
+    assert_eq!(taken, [8, 9, 10]);
+    assert_eq!(words(&next(&mut bob).await.unwrap()), "2 members");
 }

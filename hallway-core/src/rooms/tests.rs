@@ -120,3 +120,16 @@ fn a_room_that_was_emptied_just_before_makes_place_for_a_new_one() {
     hub.leave("a", id);
     assert!(hub.join("b").is_ok());
 }
+
+#[test]
+fn what_empty_rooms_hold_is_what_they_hold_when_the_store_lets_go_of_some_of_it() {
+    let mut hub = Hub::new(|_| {});
+    hub.used("a");
+    hub.used("b");
+    hub.rooms.room(&"a".parse().unwrap()).unwrap().tidied(2);
+    hub.rooms.settle(hub.now);
+    let held: usize = hub.rooms.by_name.values().map(|kept| kept.room.history_bytes()).sum();
+    assert_eq!(hub.rooms.idle_bytes, held);
+    assert_eq!([hub.replayed("a"), hub.replayed("b")], [0, 1]);
+    assert_eq!(hub.rooms.idle_bytes, 0);
+}

@@ -66,7 +66,8 @@ impl Store for MemoryStore {
 
     fn references(&self, since: OffsetDateTime, limit: usize) -> Result<Vec<StoredReference>, StoreError> {
         let kept = self.lock();
-        let newest = kept.references.iter().rev().take(limit).take_while(|kept| kept.sent_at >= since);
+        // Of another room a later message may have been sent earlier.
+        let newest = kept.references.iter().rev().filter(|kept| kept.sent_at >= since).take(limit);
         let mut references: Vec<_> = newest.cloned().collect();
         references.reverse();
         Ok(references)
@@ -135,9 +136,7 @@ impl Store for MemoryStore {
         references_since: OffsetDateTime,
     ) -> Result<Tidied, StoreError> {
         let mut kept = self.lock();
-        while kept.references.front().is_some_and(|oldest| oldest.sent_at < references_since) {
-            kept.references.pop_front();
-        }
+        kept.references.retain(|kept| kept.sent_at >= references_since);
         let oldest = keep.age.and_then(|age| now.checked_sub(time::Duration::try_from(age).ok()?));
         let mut left = STEP;
         let mut tidied = Tidied::default();

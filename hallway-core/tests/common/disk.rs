@@ -29,13 +29,19 @@ pub(crate) struct Disk {
 
 #[derive(Default)]
 struct State {
-    /// Appends wait for as long as this is so.
+    /// Appends wait for as long as this is so, but for so many of them.
     is_stuck: bool,
+    let_through: usize,
     /// How many wait.
     waiting: usize,
     fault: Option<StoreError>,
+    /// Rooms that were read wait for as long as this is so.
+    holds_reads: bool,
+    reading: usize,
     /// Reads fail with this.
     unreadable: Option<StoreError>,
+    untidy: Option<StoreError>,
+    tidied: usize,
     panics: bool,
 }
 
@@ -70,6 +76,21 @@ impl Disk {
         self.change(|state| state.is_stuck = false);
     }
 
+    /// Lets one append through.
+    pub(crate) fn let_one_through(&self) {
+        self.change(|state| state.let_through += 1);
+    }
+
+    /// From now on what is read of rooms is held back, or not.
+    pub(crate) fn hold_reads(&self, holds: bool) {
+        self.change(|state| state.holds_reads = holds);
+    }
+
+    /// From now on nothing is let go of, or it is.
+    pub(crate) fn be_untidy(&self, fault: Option<StoreError>) {
+        self.change(|state| state.untidy = fault);
+    }
+
     /// From now on appends fail, or not.
     pub(crate) fn fail(&self, fault: Option<StoreError>) {
         self.change(|state| state.fault = fault);
@@ -92,12 +113,28 @@ impl Disk {
 
     /// Blocks until an append is under way.
     pub(crate) fn wait_for_append(&self) {
-        let state = self.state();
-        let (_state, late) = self
-            .changed
-            .wait_timeout_while(state, Duration::from_secs(10), |state| state.waiting == 0)
-            .expect("no panic");
-        assert!(!late.timed_out(), "nothing was appended");
+        self.wait(|state| state.waiting > 0);
+    }
+
+    /// Blocks until so many rooms are being read.
+    pub(crate) fn wait_for_reads(&self, reads: usize) {
+        self.wait(|state| state.reading >= reads);
+    }
+
+    /// Blocks until it was tidied so often.
+    pub(crate) fn wait_for_tidying(&self, times: usize) {
+        self.wait(|state| state.tidied >= times);
+    }
+
+    pub(crate) fn times_tidied(&self) -> usize {
+        self.state().tidied
+    }
+
+    fn wait(&self, is_so: impl Fn(&State) -> bool) {
+        let patience = Duration::from_secs(10);
+        let (_state, late) =
+            self.changed.wait_timeout_while(self.state(), patience, |state| !is_so(state)).expect("no panic");
+        assert!(!late.timed_out(), "it did not come about");
     }
 
     /// The messages of a room, in order.
@@ -148,7 +185,13 @@ impl Store for Disk {
 
     fn room(&self, room: &RoomName, newest: PageLimit) -> Result<Option<StoredRoom>, StoreError> {
         self.readable()?;
-        self.kept().room(room, newest)
+        let read = self.kept().room(room, newest);
+        let mut state = self.state();
+        state.reading += 1;
+        self.changed.notify_all();
+        let mut state = self.changed.wait_while(state, |state| state.holds_reads).expect("no panic");
+        state.reading -= 1;
+        read
     }
 
     fn page(&self, room: &RoomName, side: Side, limit: PageLimit) -> Result<Vec<Arc<Chat>>, StoreError> {
@@ -160,8 +203,10 @@ impl Store for Disk {
         let mut state = self.state();
         state.waiting += 1;
         self.changed.notify_all();
-        let mut state = self.changed.wait_while(state, |state| state.is_stuck).expect("no panic");
+        let is_held = |state: &mut State| state.is_stuck && state.let_through == 0;
+        let mut state = self.changed.wait_while(state, is_held).expect("no panic");
         state.waiting -= 1;
+        state.let_through = state.let_through.saturating_sub(1);
         let (fault, panics) = (state.fault.clone(), state.panics);
         drop(state);
         assert!(!panics, "the store panics");
@@ -178,7 +223,10 @@ impl Store for Disk {
         now: OffsetDateTime,
         references_since: OffsetDateTime,
     ) -> Result<Tidied, StoreError> {
-        self.kept().tidy(keep, now, references_since)
+        let fault = self.state().untidy.clone();
+        let tidied = fault.map_or_else(|| self.kept().tidy(keep, now, references_since), Err);
+        self.change(|state| state.tidied += 1);
+        tidied
     }
 
     fn close(&self) -> Result<(), StoreError> {

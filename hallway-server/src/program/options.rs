@@ -48,16 +48,16 @@ pub(super) struct Args {
     durability: Durability,
 
     /// Messages that are kept of each room, the newest. By default all
-    #[arg(long, value_name = "MESSAGES", env = "HALLWAY_KEEP_MESSAGES", help_heading = STORAGE, value_parser = whole64)]
+    #[arg(long, value_name = "MESSAGES", env = "HALLWAY_KEEP_MESSAGES", help_heading = STORAGE, value_parser = some)]
     keep_messages: Option<u64>,
 
     /// Days for which a message is kept. By default for ever
-    #[arg(long, value_name = "DAYS", env = "HALLWAY_KEEP_DAYS", help_heading = STORAGE, value_parser = whole32)]
+    #[arg(long, value_name = "DAYS", env = "HALLWAY_KEEP_DAYS", help_heading = STORAGE, value_parser = days)]
     keep_days: Option<u32>,
 
     /// Bytes of names and texts that are kept of all rooms together; beyond it the largest room loses its oldest. By default
     /// as many as there are
-    #[arg(long, value_name = "BYTES", env = "HALLWAY_KEEP_BYTES", help_heading = STORAGE, value_parser = whole64)]
+    #[arg(long, value_name = "BYTES", env = "HALLWAY_KEEP_BYTES", help_heading = STORAGE, value_parser = some)]
     keep_bytes: Option<u64>,
 
     /// Chat messages a room has in memory and replays to a joiner
@@ -285,8 +285,14 @@ fn whole(text: &str) -> Result<usize, &'static str> {
     text.parse().map_err(|_| "allowed is a whole number")
 }
 
-fn whole64(text: &str) -> Result<u64, &'static str> {
-    text.parse().map_err(|_| "allowed is a whole number")
+/// To keep none is no way to say that there is no limit.
+fn some(text: &str) -> Result<u64, &'static str> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or("allowed is a whole number from 1 on; without this option all are kept")
+}
+
+fn days(text: &str) -> Result<u32, &'static str> {
+    u32::try_from(some(text)?).map_err(|_| "allowed is a whole number of at most 4294967295")
 }
 
 fn room(text: &str) -> Result<RoomName, String> {

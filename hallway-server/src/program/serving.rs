@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use hallway_core::{Hub, StoreError, SystemClock};
+use hallway_core::{Hub, StoreHealth, SystemClock};
 use hallway_server::{Origins, RECEIVE_BUFFER_BYTES, SEND_BUFFER_BYTES, Server};
 use hallway_sqlite::SqliteStore;
 use tokio::{
@@ -48,7 +48,7 @@ pub(super) fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> 
         };
         (listener.into_std()?, signal, Server::new(hub, server)?)
     };
-    runtime.spawn(report_faults(server.hub().store_fault()));
+    runtime.spawn(report_health(server.hub().store_health()));
     let server = server.show_metrics(recorder.page());
     runtime.spawn(recorder.upkeep());
     let address = listener.local_addr()?;
@@ -77,14 +77,26 @@ pub(super) fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> 
     Ok(outcome?)
 }
 
-/// Says when messages can no longer be stored, and when they can again.
-async fn report_faults(mut fault: watch::Receiver<Option<StoreError>>) {
-    while fault.changed().await.is_ok() {
-        if let Some(error) = &*fault.borrow_and_update() {
-            error!(%error, "messages are not stored: their senders are told so");
-        } else {
-            info!("messages are stored again");
+/// Says when messages can no longer be stored, and when they can again; and the same of what is to be let go of.
+async fn report_health(mut health: watch::Receiver<StoreHealth>) {
+    let mut known = StoreHealth::default();
+    while health.changed().await.is_ok() {
+        let now = health.borrow_and_update().clone();
+        if now.not_stored != known.not_stored {
+            if let Some(error) = &now.not_stored {
+                error!(%error, "messages are not stored: their senders are told so");
+            } else {
+                info!("messages are stored again");
+            }
         }
+        if now.not_tidied != known.not_tidied {
+            if let Some(error) = &now.not_tidied {
+                error!(%error, "old messages and references are not let go of");
+            } else {
+                info!("old messages and references are let go of again");
+            }
+        }
+        known = now;
     }
 }
 
