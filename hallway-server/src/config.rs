@@ -63,6 +63,10 @@ pub struct Config {
 
     /// For how long a client may take what was said before a shutdown, until it is closed without. Default 2 s.
     pub shutdown_grace: Duration,
+
+    /// For how long the hub may take, at a shutdown when all clients have gone, to store what it has accepted. Default 10 s.
+    /// Longer takes only a store that hangs; what it was not told to be stored has not been acknowledged.
+    pub store_grace: Duration,
 }
 
 impl Default for Config {
@@ -82,6 +86,7 @@ impl Default for Config {
             stall_timeout: Duration::from_secs(30),
             close_timeout: Duration::from_secs(1),
             shutdown_grace: Duration::from_secs(2),
+            store_grace: Duration::from_secs(10),
         }
     }
 }
@@ -110,6 +115,7 @@ impl Config {
             ("stall_timeout", self.stall_timeout),
             ("close_timeout", self.close_timeout),
             ("shutdown_grace", self.shutdown_grace),
+            ("store_grace", self.store_grace),
         ] {
             let millis = usize::try_from(duration.as_millis()).unwrap_or(usize::MAX);
             ConfigError::check(option, "milliseconds", millis, 1..=MAX_MILLIS)?;

@@ -71,6 +71,10 @@ const METRICS: &[Metric] = &[
     Metric::gauge(CONNECTIONS, "Connections now, handshakes and plain HTTP included"),
     Metric::gauge(MEMBERS, "Members of all rooms now, those without a socket included"),
     Metric::gauge(ROOMS, "Rooms now, those included whose history alone is kept"),
+    Metric::gauge(
+        STORE_FAILING,
+        "1 where the last messages could not be stored, and their senders were told so",
+    ),
     Metric::counter(CONNECTIONS_ACCEPTED, Unit::Count, "Connections accepted"),
     Metric::counter(
         CONNECTIONS_DROPPED,
@@ -147,6 +151,7 @@ const METRICS: &[Metric] = &[
 const CONNECTIONS: &str = "hallway_connections";
 const MEMBERS: &str = "hallway_members";
 const ROOMS: &str = "hallway_rooms";
+const STORE_FAILING: &str = "hallway_store_failing";
 const CONNECTIONS_ACCEPTED: &str = "hallway_connections_accepted_total";
 const CONNECTIONS_DROPPED: &str = "hallway_connections_dropped_total";
 const ACCEPT_ERRORS: &str = "hallway_accept_errors_total";
@@ -214,6 +219,10 @@ impl Traffic {
 
 pub(crate) fn set_connections(connections: usize) {
     gauge!(CONNECTIONS).set(number(connections));
+}
+
+pub(crate) fn set_store_failing(is_failing: bool) {
+    gauge!(STORE_FAILING).set(number(is_failing.into()));
 }
 
 pub(crate) fn set_totals(totals: Totals) {

@@ -18,6 +18,7 @@ impl Exposition {
     /// The page, with what is now true beside what was counted.
     pub(crate) async fn page(&self, hub: &Hub, admission: &Admission) -> String {
         counters::set_connections(admission.connections());
+        counters::set_store_failing(hub.store_health().borrow().not_stored.is_some());
         // Where the hub has ended, what it last held is shown.
         if let Ok(totals) = hub.totals().await {
             counters::set_totals(totals);

@@ -117,7 +117,8 @@ impl Server {
     /// closed without it, and one that does not close within twice [`Config::close_timeout`] is dropped: by default all
     /// is over within 4 s.
     ///
-    /// The hub's runtime must run until this returns: what the hub has accepted is waited for.
+    /// The hub's runtime must run until this returns: what the hub has accepted is waited for, where it has a store that
+    /// hangs for [`Config::store_grace`]. Then the hub counts as failed.
     ///
     /// It runs as well as it can on a runtime of one thread, and uses one core. For more cores call it on a clone of
     /// the server in the runtime of each further thread, with a clone of the listener or with a listener of its own
@@ -200,7 +201,10 @@ impl Server {
                 sessions.tasks.shutdown().await;
             }
         }
-        hub.closed().await
+        timeout(config.store_grace, hub.closed()).await.unwrap_or_else(|_| {
+            error!("the hub does not end: its store hangs");
+            Err(HubFailed)
+        })
     }
 }
 

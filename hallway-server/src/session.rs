@@ -58,9 +58,12 @@ pub(crate) async fn run(stream: TcpStream, shared: Arc<Shared>, mut place: Box<P
 }
 
 async fn close(socket: Socket, mut end: End, place: Box<Place>, shared: &Shared) {
-    // What a room says ends with the hub, also where that failed.
-    if end == End::ShuttingDown && shared.hub.closed().await.is_err() {
-        end = End::Internal;
+    // What a room says ends with the hub, also where that failed. One that waits for its store may not have ended.
+    if end == End::ShuttingDown {
+        let ended = timeout(shared.config.close_timeout, shared.hub.closed()).await;
+        if matches!(ended, Ok(Err(_))) {
+            end = End::Internal;
+        }
     }
     counters::session_ended(&end);
     debug!(client = %place.client(), reason = end.name(), "session ended");

@@ -160,7 +160,7 @@ async fn too_many_open_files_are_waited_out() {
     let mut command = Command::new("sh");
     command.args([
         "-c",
-        "ulimit -n 40; exec \"$0\" --listen 127.0.0.1:0 --max-connections 1000",
+        "ulimit -n 40; exec \"$0\" --listen 127.0.0.1:0 --data none --max-connections 1000",
         env!("CARGO_BIN_EXE_hallway-server"),
     ]);
     command.stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);

@@ -3,8 +3,8 @@
 mod common;
 
 use common::{
-    Client, FIN, HubConfig, MS, PATIENCE, SECOND, Server, ServerConfig, TEXT, chat, close, header, in_time,
-    joined, masked, said,
+    Client, FIN, Frame, HubConfig, MS, Memory, PATIENCE, PING, SECOND, Server, ServerConfig, TEXT, chat,
+    close, header, in_time, joined, masked, said,
 };
 use tokio::{
     io::AsyncWriteExt,
@@ -131,4 +131,24 @@ async fn who_sends_on_and_on_does_not_put_the_end_off_beyond_the_graces() {
     in_time(talk).await.unwrap();
     // Whether it saw an end or a reset: it is over.
     let _ = in_time(listen).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_keeps_nobody_from_its_close_and_the_server_not_from_its_end() {
+    let store = Memory::default();
+    let mut server = Server::with_store(&store, |_, server| {
+        server.shutdown_grace = 100 * MS;
+        server.close_timeout = 200 * MS;
+        server.store_grace = 100 * MS;
+    });
+    let mut alice = Client::join(&server, "alice").await;
+    store.hold(true);
+    alice.say("never stored").await;
+    // Its pong comes when what was before it has been heard.
+    alice.send(masked(FIN | PING, "")).await;
+    assert_eq!(alice.next().await, Frame::Pong(Vec::new()));
+    server.shut_down();
+    alice.until_closed_with(1001).await;
+    assert!(server.outcome().await.is_err(), "what was accepted is not stored");
+    store.hold(false);
 }

@@ -56,7 +56,11 @@ pub(super) fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> 
     for _ in 1..threads {
         let (server, listener, runtime) = (server.clone(), listener.try_clone()?, self::runtime()?);
         // They end with the hub.
-        others.push(thread::spawn(move || serve(&runtime, server, listener, future::pending())));
+        others.push(thread::spawn(move || {
+            let outcome = serve(&runtime, server, listener, future::pending());
+            runtime.shutdown_background();
+            outcome
+        }));
     }
     // Whoever started it may not want to know; that is no reason not to serve.
     let _ = writeln!(io::stdout(), "listening on ws://{address}/chat?username=NAME");
@@ -70,6 +74,8 @@ pub(super) fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> 
         let other = other.join().unwrap_or_else(|_| Err(io::Error::other("a thread of the server failed")));
         outcome = outcome.and(other);
     }
+    // A store that hangs is not waited for.
+    runtime.shutdown_background();
     match &outcome {
         Ok(()) => info!("ended"),
         Err(error) => error!(%error, "failed"),

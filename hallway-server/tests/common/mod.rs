@@ -135,7 +135,12 @@ impl Server {
 
     /// Waits until `serve` has returned.
     pub(crate) async fn ended(&mut self) {
-        in_time(&mut self.task).await.expect("no panic").expect("limits a server can run with");
+        self.outcome().await.expect("limits a server can run with");
+    }
+
+    /// What `serve` returns.
+    pub(crate) async fn outcome(&mut self) -> Result<(), ServeError> {
+        in_time(&mut self.task).await.expect("no panic")
     }
 
     /// Drops `serve` half-way.
