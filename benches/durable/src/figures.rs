@@ -43,6 +43,17 @@ pub(crate) fn millis(duration: Duration) -> String {
     format!("{:.2} ms", duration.as_secs_f64() * 1e3)
 }
 
+/// What a duration is held against.
+pub(crate) fn limit(duration: Duration) -> String {
+    if duration.subsec_micros() == 0 {
+        format!("{} s", duration.as_secs())
+    } else if duration.subsec_micros().is_multiple_of(1_000) {
+        format!("{} ms", duration.as_millis())
+    } else {
+        millis(duration)
+    }
+}
+
 pub(crate) fn seconds(duration: Duration) -> String {
     format!("{:.2} s", duration.as_secs_f64())
 }

@@ -3,7 +3,7 @@
 use std::{io, mem, time::Duration};
 
 use crate::{
-    figures::{grouped, millis},
+    figures::{grouped, limit},
     server::Witness,
 };
 
@@ -60,7 +60,7 @@ impl Sheet {
         is: Duration,
         limit: Duration,
     ) {
-        self.judge(what, figure, format!("< {}", millis(limit)), is < limit);
+        self.judge(what, figure, format!("< {}", self::limit(limit)), is < limit);
     }
 
     /// A figure of which nothing is promised.

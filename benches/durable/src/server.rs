@@ -98,13 +98,17 @@ impl Server {
         };
         let log = Log::default();
         let reading = tokio::spawn(read_log(stderr, Arc::clone(&log), expected));
-        sheet.watch(Witness { log: Arc::clone(&log), reading });
 
         let mut said = String::new();
         within(LIMIT, "the server listens", BufReader::new(stdout).read_line(&mut said)).await?;
         let listened_after = begin.elapsed();
         let address = said.split_once("ws://").and_then(|(_, url)| url.split('/').next()?.parse().ok());
-        let address = address.ok_or_else(|| io::Error::other("the server does not say where it listens"))?;
+        let Some(address) = address else {
+            let reason = Witness { log, reading }.hear().await.first_fault;
+            let reason = reason.unwrap_or_else(|| "it does not say why".to_owned());
+            return Err(io::Error::other(format!("the server does not listen: {reason}")));
+        };
+        sheet.watch(Witness { log: Arc::clone(&log), reading });
         Ok(Self { child, address, process: Process(id), listened_after, log, was_told_to_end: false })
     }
 
@@ -177,7 +181,11 @@ async fn read_log(stderr: impl AsyncRead + Unpin, log: Log, expected: Option<&st
 
 /// A panic, a session that failed (which is what becomes of a panic in one), or any other line of the level ERROR.
 fn is_fault(line: &str) -> bool {
-    line.contains("panicked at") || line.contains("a session failed") || line.contains(" ERROR ")
+    // What ends it before it listens is no line of its log.
+    line.starts_with("error: ")
+        || line.contains("panicked at")
+        || line.contains("a session failed")
+        || line.contains(" ERROR ")
 }
 
 #[cfg(test)]

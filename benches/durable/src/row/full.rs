@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{io::AsyncWriteExt, task::JoinHandle, time::sleep};
+use tokio::{io::AsyncWriteExt, net::tcp::OwnedWriteHalf, task::JoinHandle, time::sleep};
 
 use super::{Bench, NO_RATE};
 use crate::{
@@ -49,7 +49,7 @@ pub(super) async fn run(bench: &Bench, sheet: &mut Sheet) -> io::Result<()> {
     let figure = format!("{} of {REFUSED} refused", sender.refused.len());
     sheet.judge("said while it is full", figure, "all, as unavailable", sender.is_unavailable(REFUSED));
     let before = listener.settled(&sender).await;
-    sheet.judge("of them heard by another", before.to_string(), "0", before == 0);
+    sheet.judge("heard by another: off from what was acknowledged by", before.to_string(), "0", before == 0);
     let page = sender.client.history(None, 100).await?;
     let newest = page.messages.last().map_or(0, |chat| chat.seq);
     let (_, welcome) = Client::join(server.address, ROOM, "late", None).await?;
@@ -166,6 +166,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// Another member: what it hears.
 struct Listener {
+    /// Dropped, it would tell the server that this member has nothing more to say.
+    _writer: OwnedWriteHalf,
     heard: Arc<Mutex<u64>>,
     task: JoinHandle<()>,
 }
@@ -175,7 +177,7 @@ impl Listener {
         let (client, _) = Client::join(server.address, ROOM, "listener", None).await?;
         let heard = Arc::default();
         let task = tokio::spawn(listen(client.reader, Arc::clone(&heard)));
-        Ok(Self { heard, task })
+        Ok(Self { _writer: client.writer, heard, task })
     }
 
     /// Waits until it has heard everything that was acknowledged, and a while longer; how much more it heard, or how much

@@ -71,9 +71,8 @@ pub(super) async fn run(bench: &Bench, sheet: &mut Sheet) -> io::Result<()> {
     let history = whole_history(&server).await?;
     server.end().await?;
     let (is_sound, said) = verify(bench, &data).await?;
-    let exported: Vec<_> = (export(bench, &data).await?.into_iter())
-        .map(|line| Placed { seq: line.seq, text: line.message })
-        .collect();
+    let exported: Vec<_> =
+        (export(bench, &data).await?.into_iter()).map(|line| Placed::new(line.seq, &line.message)).collect();
     report(sheet, rounds, &writers, &reader);
     let acked: Vec<_> = writers.iter().map(Writer::acked).collect();
     Verdict::of(&acked, &exported).report(sheet, "in the export");
@@ -127,7 +126,7 @@ async fn whole_history(server: &Server) -> io::Result<Vec<Placed>> {
         let page = client.history(before, 200).await?;
         before = page.messages.first().map(|oldest| oldest.seq);
         let is_empty = page.messages.is_empty();
-        all.extend(page.messages.into_iter().rev().map(|chat| Placed { seq: chat.seq, text: chat.message }));
+        all.extend(page.messages.into_iter().rev().map(|chat| Placed::new(chat.seq, &chat.message)));
         if !page.more || is_empty {
             break;
         }

@@ -90,24 +90,18 @@ async fn talk(bench: &Bench, sheet: &mut Sheet, data: Option<&Path>, how: &str) 
     let figure = format!("{} by {complete}, the room is at {}", grouped(all), grouped(welcome.seq));
     sheet.judge(what, figure, "all, by all", complete == TALKERS && welcome.seq == all);
     sheet.figure(format!("{how}: CPU"), format!("{cpu} of a core; this program {own}"));
-    if let Some(batches) = batches(&moved, &metrics) {
-        let batches = per_second(batches, time);
-        let each = per_second(acked, time) / batches.max(1);
-        sheet.figure(format!("{how}: commits a second"), format!("{} of {each} messages", grouped(batches)));
+    if let Some(pass) = messages_of_a_pass(&moved, &metrics) {
+        // What is stored at once goes out at once.
+        sheet.figure(format!("{how}: messages that go out at once, on average"), format!("{pass:.0}"));
     }
     sheet.moved(moved.moved(&metrics));
     server.end().await?;
     Ok(per_second(acked, time))
 }
 
-/// How many commits there were, where the server's metrics tell.
-fn batches(after: &Metrics, before: &Metrics) -> Option<u64> {
-    const NAMES: [&str; 3] = [
-        "hallway_store_commit_seconds_count",
-        "hallway_store_batch_messages_count",
-        "hallway_store_batches_total",
-    ];
-    let batches = NAMES.iter().find_map(|name| after.since(before, name))?;
-    // A whole number, and far below 2^53.
-    format!("{batches:.0}").parse().ok()
+/// How many messages each thread has for its members at once, where the server's metrics tell.
+fn messages_of_a_pass(after: &Metrics, before: &Metrics) -> Option<f64> {
+    let messages = after.since(before, "hallway_fanout_pass_messages_sum")?;
+    let passes = after.since(before, "hallway_fanout_pass_messages_count")?;
+    (passes > 0.0).then_some(messages / passes)
 }

@@ -76,7 +76,7 @@ impl Reader {
                         position.after = chat.seq;
                     }
                     self.progress.heard.store(chat.seq, Relaxed);
-                    self.heard.push(Placed { seq: chat.seq, text: chat.message });
+                    self.heard.push(Placed::new(chat.seq, &chat.message));
                 }
                 Event::Gap(gap) => self.faults.push(format!("life {life}: {}", gap.text())),
                 Event::Error(error) => self.faults.push(format!("life {life}: {error:?}")),
