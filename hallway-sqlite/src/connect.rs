@@ -94,6 +94,9 @@ fn look_at_header(path: &Path) -> Result<(), OpenError> {
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let sqlite_error = |error| OpenError::from_sqlite(path, &error);
     let connection = Connection::open_with_flags(uri, flags).map_err(sqlite_error)?;
+    // After a crash, or on a full disk, half of the log may be in the file: its first page then says how long it will be
+    // when the other half is. SQLite calls that damaged unless it is told that it is to be mended; nothing is written.
+    connection.pragma_update(None, "writable_schema", true).map_err(sqlite_error)?;
     is_ours(path, &connection)
 }
 

@@ -109,3 +109,27 @@ fn a_log_that_ends_anywhere_or_is_torn_has_whole_batches() {
     }
     assert!(newest >= 29 * 7);
 }
+
+/// A log is taken over into the file page by page, the first one first: that says how long the file will be, and where it
+/// ends there the file is shorter.
+#[test]
+fn a_file_into_which_half_of_the_log_was_taken_over_is_whole() {
+    let scratch = Scratch::new();
+    let store = open(&scratch.file());
+    store.begin(Durability::Full, at(0)).unwrap();
+    let texts: Vec<_> = (1..=50).map(|seq| entry("lobby", seq, &"text ".repeat(1_000))).collect();
+    store.append(&texts).unwrap();
+    let mut file = fs::read(scratch.file()).unwrap();
+    fs::copy(scratch.join("hallway.db-wal"), scratch.join("copy.db-wal")).unwrap();
+    store.close().unwrap();
+    let whole = fs::read(scratch.file()).unwrap();
+    assert!(whole.len() > file.len(), "the log makes it longer");
+    file[..4096].copy_from_slice(&whole[..4096]);
+    let copy = scratch.join("copy.db");
+    fs::write(&copy, file).unwrap();
+
+    let copied = open(&copy);
+    assert_eq!(copied.room(&room("lobby"), messages(0)).unwrap().unwrap().seq, 50);
+    drop(copied);
+    assert_eq!(verify(&copy).unwrap(), [""; 0]);
+}
