@@ -59,6 +59,10 @@ pub(crate) struct Gap {
 }
 
 impl Gap {
+    pub(crate) fn count(&self) -> u64 {
+        (self.to + 1).saturating_sub(self.from)
+    }
+
     pub(crate) fn text(&self) -> String {
         format!("a gap from {} to {}", self.from, self.to)
     }

@@ -86,9 +86,13 @@ async fn talk(bench: &Bench, sheet: &mut Sheet, data: Option<&Path>, how: &str) 
     let (_, welcome) = Client::join(server.address, ROOM, "probe", None).await?;
     let all = talk.acked.load(Relaxed);
     let what = format!("{how}: acknowledged, and heard by each of {TALKERS}");
-    let complete = heard.iter().filter(|heard| **heard == all).count();
+    let complete = heard.iter().filter(|heard| heard.messages == all).count();
+    let told = heard.iter().filter(|heard| heard.missed > 0 && heard.all() == all).count();
     let figure = format!("{} by {complete}, the room is at {}", grouped(all), grouped(welcome.seq));
-    sheet.judge(what, figure, "all, by all", complete == TALKERS && welcome.seq == all);
+    let told_text = if told > 0 { format!(", {told} were told of a gap") } else { String::new() };
+    // Who reads as fast as this, on a machine that does something else, may fall behind.
+    let is_met = complete + told == TALKERS && 2 * complete > TALKERS && welcome.seq == all;
+    sheet.judge(what, figure + &told_text, "all, or told of a gap", is_met);
     sheet.figure(format!("{how}: CPU"), format!("{cpu} of a core; this program {own}"));
     if let Some(pass) = messages_of_a_pass(&moved, &metrics) {
         // What is stored at once goes out at once.

@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{io::AsyncWriteExt, time::timeout};
 
-use crate::client::{Client, say_into};
+use crate::client::{Client, Event, say_into};
 
 /// Messages that each has on the way at the same time.
 const WINDOW: usize = 8;
@@ -35,23 +35,40 @@ pub(super) struct Talker {
     talk: Arc<Talk>,
     said: u64,
     on_the_way: usize,
-    heard: u64,
+    heard: Heard,
     out: Vec<u8>,
+}
+
+/// What came to one talker.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Heard {
+    pub(super) messages: u64,
+    /// Those that it was told it will not hear.
+    pub(super) missed: u64,
+}
+
+impl Heard {
+    pub(super) fn all(self) -> u64 {
+        self.messages + self.missed
+    }
 }
 
 impl Talker {
     pub(super) fn new(number: usize, client: Client, talk: Arc<Talk>) -> Self {
-        Self { number, client, talk, said: 0, on_the_way: 0, heard: 0, out: Vec::new() }
+        Self { number, client, talk, said: 0, on_the_way: 0, heard: Heard::default(), out: Vec::new() }
     }
 
-    /// Talks until the end, and listens until it has heard everything that was acknowledged to anybody; how much that was.
-    pub(super) async fn run(mut self) -> io::Result<u64> {
+    /// Talks until the end, and listens until it has heard everything that was acknowledged to anybody, or was told
+    /// that it will not.
+    pub(super) async fn run(mut self) -> io::Result<Heard> {
         loop {
             if !self.talk.is_ending.load(Relaxed) {
                 self.say();
                 self.client.writer.write_all(&self.out).await?;
                 self.out.clear();
-            } else if self.talk.on_the_way.load(Relaxed) == 0 && self.heard >= self.talk.acked.load(Relaxed) {
+            } else if self.talk.on_the_way.load(Relaxed) == 0
+                && self.heard.all() >= self.talk.acked.load(Relaxed)
+            {
                 return Ok(self.heard);
             }
             match timeout(LOOKS_UP, self.client.reader.fill()).await {
@@ -83,9 +100,13 @@ impl Talker {
         let mut acks = 0;
         while let Some(frame) = self.client.reader.taken()? {
             match frame.strip_prefix(TYPE).and_then(|rest| rest.first()) {
-                Some(b'c') => self.heard += 1,
+                Some(b'c') => self.heard.messages += 1,
                 Some(b'a') => acks += 1,
                 Some(b's' | b'u') => {}
+                Some(b'g') => {
+                    let Event::Gap(gap) = serde_json::from_slice(frame)? else { continue };
+                    self.heard.missed += gap.count();
+                }
                 _ => return Err(io::Error::other(String::from_utf8_lossy(frame).into_owned())),
             }
         }
