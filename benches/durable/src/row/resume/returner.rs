@@ -23,7 +23,25 @@ pub(super) struct Missed {
     pub(super) name: String,
     pub(super) epoch: String,
     pub(super) after: u64,
-    pub(super) newest: u64,
+    pub(super) messages: Arc<[Frame]>,
+}
+
+/// A frame that says a message, in which the protocol has settled the order of all keys: what it begins and ends with. Made
+/// once for all, because this program and the server share the machine.
+pub(super) struct Frame {
+    begin: String,
+    end: String,
+}
+
+impl Frame {
+    pub(super) fn of(room: &str, seq: u64) -> Self {
+        let begin = format!("{CHAT_MESSAGE}{{\"seq\":{seq},");
+        Self { begin, end: format!("\"message\":\"{}\"}}}}", text(room, seq)) }
+    }
+
+    fn is(&self, frame: &[u8]) -> bool {
+        frame.starts_with(self.begin.as_bytes()) && frame.ends_with(self.end.as_bytes())
+    }
 }
 
 /// What it heard when all was said.
@@ -62,26 +80,20 @@ pub(super) async fn comes_back(
 
 /// Joins and hears exactly what it missed.
 async fn is_told(address: SocketAddr, missed: &Missed) -> io::Result<Client> {
-    let Missed { room, name, epoch, after, newest } = missed;
+    let Missed { room, name, epoch, after, messages } = missed;
     let position = Position { epoch: epoch.clone(), after: *after };
     let (mut client, welcome) = Client::join(address, room, name, Some(&position)).await?;
-    if !welcome.resumed || welcome.epoch != *epoch || welcome.seq != *newest {
+    if !welcome.resumed || welcome.epoch != *epoch || welcome.seq != after + messages.len() as u64 {
         return Err(io::Error::other(format!("{welcome:?} to one at {after} of {epoch}")));
     }
-    for seq in after + 1..=*newest {
+    for message in messages.iter() {
         let frame = client.reader.text().await?;
-        if !is_message(frame, seq, &text(room, seq)) {
+        if !message.is(frame) {
             let frame = String::from_utf8_lossy(frame);
-            return Err(io::Error::other(format!("{frame:.200} in place of {seq}")));
+            return Err(io::Error::other(format!("{frame:.200} in place of {}", message.begin)));
         }
     }
     Ok(client)
-}
-
-/// Whether a frame, in which the protocol has settled the order of all keys, says this with this number.
-fn is_message(frame: &[u8], seq: u64, text: &str) -> bool {
-    let rest = frame.strip_prefix(format!("{CHAT_MESSAGE}{{\"seq\":{seq},").as_bytes());
-    rest.is_some_and(|rest| rest.ends_with(format!("\"message\":\"{text}\"}}}}").as_bytes()))
 }
 
 const CHAT_MESSAGE: &str = "{\"type\":\"chatMessage\",\"payload\":";
@@ -99,13 +111,13 @@ async fn hears_more(reader: &mut Reader) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_message;
+    use super::*;
 
     #[test]
     fn a_message_is_told_from_another_number_and_another_text() {
-        let frame =
-            br#"{"type":"chatMessage","payload":{"seq":42,"sentAt":"now","username":"a","message":"b"}}"#;
-        assert!(is_message(frame, 42, "b"));
-        assert!(!is_message(frame, 4, "b") && !is_message(frame, 42, "c"));
+        let head = r#"{"type":"chatMessage","payload":{"seq":42,"sentAt":"now","username":"a","message":""#;
+        let frame = format!("{head}{}\"}}}}", text("lobby", 42));
+        assert!(Frame::of("lobby", 42).is(frame.as_bytes()));
+        assert!(!Frame::of("lobby", 4).is(frame.as_bytes()) && !Frame::of("den", 42).is(frame.as_bytes()));
     }
 }
