@@ -25,6 +25,13 @@ pub enum ForgetError {
     /// The messages are erased, but traces of them are left in the file. Doing it again removes them.
     #[error("the messages are erased, but not yet overwritten on the disk: {0}")]
     Overwrite(StoreError),
+    /// The messages are erased, but traces of them are left in the file or in the log beside it, because somebody reads who
+    /// may still see them: `sqlite3`, an export or a backup. Doing it again when nobody reads removes them.
+    #[error(
+        "the messages are erased, but not yet overwritten on the disk, because somebody reads the file: \
+         do it again when nobody does"
+    )]
+    BeingRead,
 }
 
 /// Erases all messages of exactly this name, in all rooms: their numbers and times stay, names and texts do not. Returns
@@ -35,8 +42,8 @@ pub enum ForgetError {
 pub fn forget(path: impl AsRef<Path>, name: &str) -> Result<u64, ForgetError> {
     let mut file = Exclusive::open(path.as_ref())?;
     let count = erase(&mut file.connection, name).map_err(|error| ForgetError::Erase(failed(error)))?;
-    overwrite(&file.connection).map_err(|error| ForgetError::Overwrite(failed(error)))?;
-    Ok(count)
+    let is_complete = overwrite(&file.connection).map_err(|error| ForgetError::Overwrite(failed(error)))?;
+    if is_complete { Ok(count) } else { Err(ForgetError::BeingRead) }
 }
 
 fn erase(connection: &mut Connection, name: &str) -> Result<u64> {
@@ -57,8 +64,8 @@ fn erase(connection: &mut Connection, name: &str) -> Result<u64> {
 }
 
 /// Leaves nothing in the file but what is in its rows. To delete securely would not be enough: pages that were split or
-/// freed before have copies.
-fn overwrite(connection: &Connection) -> Result<()> {
+/// freed before have copies. Returns whether it could: for somebody who reads what was there before it has to stay.
+fn overwrite(connection: &Connection) -> Result<bool> {
     connection.query_row("PRAGMA secure_delete = ON", [], |_| Ok(()))?;
     connection.execute_batch("VACUUM")?;
     checkpoint(connection, "TRUNCATE")

@@ -153,7 +153,8 @@ impl Store for SqliteStore {
                 transaction.commit().map_err(failed)?;
                 writer.has_begun = false;
             }
-            checkpoint(&writer.connection, "TRUNCATE").map_err(failed)
+            // What somebody who reads keeps in the log is taken over by whoever opens the file next.
+            checkpoint(&writer.connection, "TRUNCATE").map(drop).map_err(failed)
         })
     }
 }
@@ -188,9 +189,14 @@ pub(crate) fn set_renewal(connection: &Connection, is_due: bool) -> SqliteResult
     connection.execute(statement, [is_due]).map(drop)
 }
 
-/// Takes what is in the log over into the file. Where somebody who reads is in the way it does what it can.
-pub(crate) fn checkpoint(connection: &Connection, mode: &str) -> SqliteResult<()> {
-    connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()))
+/// Takes what is in the log over into the file. Where somebody who reads is in the way it does what it can, after
+/// [`BUSY_TIMEOUT`], and returns that it was not all.
+pub(crate) fn checkpoint(connection: &Connection, mode: &str) -> SqliteResult<bool> {
+    // This is no error to SQLite: it says so in the first column.
+    connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+        let is_busy: bool = row.get(0)?;
+        Ok(!is_busy)
+    })
 }
 
 /// The log is begun again when all of it is in the file and nobody reads from it. Where somebody always does it would grow

@@ -128,6 +128,33 @@ fn what_a_name_has_said_is_in_no_byte_of_the_file_after_it_is_erased() {
 }
 
 #[test]
+fn who_forgets_while_somebody_reads_is_told_that_traces_are_left() {
+    let scratch = Scratch::new();
+    let store = open(&scratch.file());
+    store.append(&[from("mallory", "den", 1, "SECRET"), from("bo", "zoo", 1, "kept")]).unwrap();
+    store.close().unwrap();
+    drop(store);
+    let is_there = || {
+        fs::read_dir(&*scratch).unwrap().any(|file| {
+            let bytes = fs::read(file.unwrap().path()).unwrap();
+            bytes.windows(6).any(|window| window == b"SECRET")
+        })
+    };
+    let reader = Connection::open(scratch.file()).unwrap();
+    let count = || reader.query_row("SELECT count(*) FROM messages", [], |row| row.get::<_, u64>(0)).unwrap();
+    reader.execute_batch("BEGIN").unwrap();
+    assert_eq!(count(), 2);
+
+    let error = forget(scratch.file(), "mallory").unwrap_err();
+    assert_eq!(error, ForgetError::BeingRead);
+    assert!(error.to_string().ends_with("do it again when nobody does"), "{error}");
+    assert!(is_there());
+    reader.execute_batch("COMMIT").unwrap();
+    assert_eq!(forget(scratch.file(), "mallory").unwrap(), 0);
+    assert!(!is_there());
+}
+
+#[test]
 fn each_way_in_which_a_file_does_not_fit_together_is_found() {
     let cases = [
         ("DELETE FROM messages WHERE seq = 2", "room lobby: there is a hole in its messages"),
