@@ -43,7 +43,13 @@ pub(crate) struct Exclusive {
 impl Exclusive {
     /// Opens a file to write to it. Where it is missing or empty it is made; an older one is brought up to date.
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
-        let path = existing(path)?;
+        make_if_missing(path)?;
+        Self::open_existing(path)
+    }
+
+    /// [`open`](Self::open) where a missing file is an error.
+    pub(crate) fn open_existing(path: &Path) -> Result<Self, OpenError> {
+        let path = file(path)?;
         let lock = Lock::take(&path)?;
         look_at_header(&path)?;
         let connection = write(&path)?;
@@ -51,14 +57,14 @@ impl Exclusive {
     }
 }
 
-/// The file's own path; it is there afterwards, if empty.
-fn existing(path: &Path) -> Result<PathBuf, OpenError> {
+/// The file is there afterwards, if empty.
+fn make_if_missing(path: &Path) -> Result<(), OpenError> {
     let io_error = |error| OpenError::from_io(path, &error);
     if !path.try_exists().map_err(io_error)? {
         // Nobody has it open: the close would let go of the locks that this process has on it.
         OpenOptions::new().create(true).append(true).open(path).map_err(io_error)?;
     }
-    file(path)
+    Ok(())
 }
 
 /// The file's own path, if it is a file.

@@ -35,12 +35,12 @@ pub enum ForgetError {
 }
 
 /// Erases all messages of exactly this name, in all rooms: their numbers and times stay, names and texts do not. Returns
-/// how many those were.
+/// how many those were. A file that is not there is an error, and is not made.
 ///
 /// The file is written anew, so that nothing of them is left in it or in the log beside it; that needs the space of the file
 /// once more while it lasts. Copies and exports that were made before are not changed.
 pub fn forget(path: impl AsRef<Path>, name: &str) -> Result<u64, ForgetError> {
-    let mut file = Exclusive::open(path.as_ref())?;
+    let mut file = Exclusive::open_existing(path.as_ref())?;
     let count = erase(&mut file.connection, name).map_err(|error| ForgetError::Erase(failed(error)))?;
     let is_complete = overwrite(&file.connection).map_err(|error| ForgetError::Overwrite(failed(error)))?;
     if is_complete { Ok(count) } else { Err(ForgetError::BeingRead) }

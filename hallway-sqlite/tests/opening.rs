@@ -11,7 +11,7 @@ use std::{
 
 use common::{Scratch, at, entry, kept, open};
 use hallway_core::{Durability, Store as _};
-use hallway_sqlite::{OpenError, Options, SqliteStore, export, verify};
+use hallway_sqlite::{ForgetError, OpenError, Options, SqliteStore, export, forget, verify};
 use rusqlite::Connection;
 
 /// A file with a message in it, closed.
@@ -213,6 +213,14 @@ fn a_file_and_a_directory_that_are_read_only_are_refused() {
     fs::remove_file(scratch.join("none")).unwrap_err();
     assert!(matches!(refused(&scratch.join("none")), OpenError::Failed { .. }));
     read_only(&scratch, 0o755);
+}
+
+#[test]
+fn a_file_of_which_something_is_to_be_forgotten_has_to_be_there() {
+    let scratch = Scratch::new();
+    let error = forget(scratch.file(), "mallory").unwrap_err();
+    assert_eq!(error, ForgetError::Open(OpenError::Missing(scratch.file())));
+    assert_eq!(fs::read_dir(&*scratch).unwrap().count(), 0);
 }
 
 #[test]
