@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::fs;
+use std::{fs, sync::mpsc, thread, time::Duration};
 
 use common::{Scratch, at, entry, epoch, from, kept, messages, open, room, with_reference};
 use hallway_core::{Durability, Retention, Store as _};
@@ -189,6 +189,47 @@ fn each_way_in_which_a_file_does_not_fit_together_is_found() {
         drop(connection);
         let faults = verify(scratch.file()).unwrap();
         assert_eq!(faults.first().map(String::as_str), Some(fault), "{harm}: {faults:?}");
+    }
+}
+
+#[test]
+fn tidying_corrects_a_room_whose_row_is_wrong_and_goes_on_to_others() {
+    let harms = [
+        "UPDATE rooms SET first_sent_at = 0 WHERE name = 'den'",
+        "DELETE FROM messages WHERE room = (SELECT id FROM rooms WHERE name = 'den')",
+        "DELETE FROM messages WHERE room = (SELECT id FROM rooms WHERE name = 'den') AND seq < 3",
+        "DELETE FROM messages WHERE room = (SELECT id FROM rooms WHERE name = 'den') AND seq > 1",
+        "UPDATE rooms SET bytes = 1000000 WHERE name = 'den'; DELETE FROM messages",
+    ];
+    for (harm, is_by_age) in harms.into_iter().flat_map(|harm| [(harm, true), (harm, false)]) {
+        let scratch = Scratch::new();
+        let store = open(&scratch.file());
+        store.append(&[1, 2, 3].map(|seq| entry("den", seq, "x"))).unwrap();
+        store.append(&[entry("zoo", 1, "x")]).unwrap();
+        drop(store);
+        Connection::open(scratch.file()).unwrap().execute_batch(harm).unwrap();
+
+        let store = open(&scratch.file());
+        let mut keep = Retention::default();
+        if is_by_age {
+            keep.age = Some(Duration::from_millis(1));
+        } else {
+            keep.bytes = Some(0);
+        }
+        // On a thread of its own, so that one that goes on for ever fails.
+        let (tidied, is_tidied) = mpsc::channel();
+        let tidying = thread::spawn(move || {
+            while store.tidy(&keep, at(3), at(0)).unwrap().is_unfinished {}
+            let later = keep.age.map_or(at(3), |_| at(9));
+            while store.tidy(&keep, later, at(0)).unwrap().is_unfinished {}
+            assert_eq!((kept(&store, "den"), kept(&store, "zoo")), (Vec::new(), Vec::new()));
+            store.append(&[entry("den", 4, "x")]).unwrap();
+            tidied.send(()).unwrap();
+        });
+        let timed_out = is_tidied.recv_timeout(Duration::from_secs(20));
+        assert_eq!(timed_out, Ok(()), "{harm}: by age {is_by_age}");
+        tidying.join().unwrap();
+        assert_eq!(verify(scratch.file()).unwrap(), [""; 0], "{harm}: by age {is_by_age}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! One step: what is let go of in one transaction.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{cmp::Reverse, collections::BTreeMap, mem};
 
 use hallway_core::RoomName;
 use rusqlite::{OptionalExtension as _, Params, Result, Row, Transaction};
@@ -34,8 +34,9 @@ pub(super) fn forget_references(transaction: &Transaction<'_>, since: i64) -> Re
 /// A step under way.
 pub(super) struct Step<'t> {
     transaction: &'t Transaction<'t>,
-    /// Messages it let go of, and their bytes.
+    /// Messages it let go of, and rows of rooms it only corrected.
     rows: u32,
+    /// Bytes of both.
     pub(super) freed: u64,
     pub(super) first_seqs: BTreeMap<RoomName, u64>,
     pub(super) is_unfinished: bool,
@@ -47,6 +48,7 @@ pub(super) struct Room {
     name: RoomName,
     pub(super) seq: u64,
     pub(super) first_seq: u64,
+    first_sent_at: Option<i64>,
     bytes: u64,
 }
 
@@ -130,44 +132,58 @@ impl<'t> Step<'t> {
     }
 
     /// Lets go of a room's oldest messages as long as they are due, which is also told what the step freed so far.
+    ///
+    /// The room's row is that of the messages that are left, also where it was not before: a room that is due by its row and
+    /// by no message would be found again and again.
     pub(super) fn trim(
         &mut self,
         room: &mut Room,
         is_due: impl Fn(&Room, &Oldest, u64) -> bool,
     ) -> Result<()> {
-        let first_seq = room.first_seq;
+        let (first_seq, noted) = (room.first_seq, (room.first_seq, room.first_sent_at, room.bytes));
+        let rows = self.rows;
         let mut statement = self.transaction.prepare_cached(
             "SELECT seq, sent_at, octet_length(username) + octet_length(text) FROM messages
              WHERE room = ?1 AND seq >= ?2 ORDER BY seq",
         )?;
         let mut messages = statement.query((room.id, first_seq))?;
-        let mut first_sent_at = None;
+        room.first_sent_at = None;
         while let Some(row) = messages.next()? {
+            room.first_seq = row.get(0)?;
             let oldest = Oldest { sent_at: row.get(1)?, bytes: row.get(2)? };
             if !self.has_budget() || !is_due(room, &oldest, self.freed) {
-                first_sent_at = Some(oldest.sent_at);
+                room.first_sent_at = Some(oldest.sent_at);
                 break;
             }
-            room.first_seq = row.get::<_, u64>(0)? + 1;
+            room.first_seq += 1;
             room.bytes = room.bytes.saturating_sub(oldest.bytes);
             self.rows += 1;
             self.freed += oldest.bytes;
         }
-        if room.first_seq == first_seq {
+        if room.first_sent_at.is_none() {
+            room.first_seq = room.first_seq.max(room.seq + 1);
+            self.freed += mem::take(&mut room.bytes);
+        }
+        if (room.first_seq, room.first_sent_at, room.bytes) == noted {
             return Ok(());
+        }
+        if self.rows == rows {
+            self.rows += 1;
         }
         self.transaction
             .prepare_cached("DELETE FROM messages WHERE room = ?1 AND seq < ?2")?
             .execute((room.id, room.first_seq))?;
         self.transaction
             .prepare_cached("UPDATE rooms SET first_seq = ?2, first_sent_at = ?3, bytes = ?4 WHERE id = ?1")?
-            .execute((room.id, room.first_seq, first_sent_at, room.bytes))?;
-        self.first_seqs.insert(room.name.clone(), room.first_seq);
+            .execute((room.id, room.first_seq, room.first_sent_at, room.bytes))?;
+        if room.first_seq != first_seq {
+            self.first_seqs.insert(room.name.clone(), room.first_seq);
+        }
         Ok(())
     }
 }
 
-const ROOM_COLUMNS: &str = "id, name, seq, first_seq, bytes";
+const ROOM_COLUMNS: &str = "id, name, seq, first_seq, first_sent_at, bytes";
 
 impl Room {
     fn of_row(row: &Row<'_>) -> Result<Self> {
@@ -176,7 +192,8 @@ impl Room {
             name: rows::room_name(row, 1)?,
             seq: row.get(2)?,
             first_seq: row.get(3)?,
-            bytes: row.get(4)?,
+            first_sent_at: row.get(4)?,
+            bytes: row.get(5)?,
         })
     }
 
