@@ -29,8 +29,8 @@ const MAX_FAULTS: usize = 100;
 /// Reads the whole file and says what is wrong with it, a line each, the first hundred; nothing where all is well.
 ///
 /// That is: SQLite's own checks; that rooms have names, epochs and no hole; that their newest and oldest number, their times
-/// and bytes are those of their messages; and that each reference is one of a message that is there or was. Also while a
-/// server runs.
+/// and bytes are those of their messages; that no message is of an earlier time than the one before it (of each room the
+/// first such message is told); and that each reference is one of a message that is there or was. Also while a server runs.
 pub fn verify(path: impl AsRef<Path>) -> Result<Vec<String>, VerifyError> {
     let mut connection = connect::look(path.as_ref())?;
     let mut faults = Vec::new();
@@ -64,6 +64,10 @@ fn checks(connection: &mut Connection, faults: &mut Vec<String>) -> SqliteResult
         })
     })?;
     collect(&mut transaction.prepare(ROOMS)?, faults, room)?;
+    collect(&mut transaction.prepare(TIMES)?, faults, |row| {
+        let (seq, room) = (row.get::<_, i64>(0)?, row.get_ref(1)?.as_str()?);
+        Ok(Some(format!("room {room}: message {seq} is of an earlier time than the one before it")))
+    })?;
     collect(&mut transaction.prepare(REFERENCES)?, faults, |row| {
         let (seq, room) = (row.get::<_, i64>(0)?, row.get_ref(1)?.as_str()?);
         Ok(Some(format!("room {room}: a reference of message {seq} is of none that is there")))
@@ -117,6 +121,14 @@ fn room(row: &Row<'_>) -> SqliteResult<Option<String>> {
     };
     Ok(Some(format!("room {name}: {fault}")))
 }
+
+/// The first message of each room that is older than the one before it. They are read in the order in which they lie.
+const TIMES: &str = "
+    SELECT min(message), name FROM rooms JOIN (
+        SELECT room, seq AS message, sent_at < lag(sent_at) OVER (PARTITION BY room ORDER BY seq) AS is_earlier
+        FROM messages
+    ) ON room = rooms.id
+    WHERE is_earlier GROUP BY room";
 
 /// References of messages that are not there, and not because they were tidied away.
 const REFERENCES: &str = "

@@ -171,6 +171,10 @@ fn each_way_in_which_a_file_does_not_fit_together_is_found() {
             "UPDATE messages SET text = 'longer text'",
             "room lobby: its messages have more or fewer bytes than is noted",
         ),
+        (
+            "UPDATE messages SET sent_at = sent_at + 9 WHERE seq = 2; DELETE FROM refs",
+            "room lobby: message 3 is of an earlier time than the one before it",
+        ),
         ("DELETE FROM refs; DELETE FROM messages", "room lobby: its messages are missing"),
         ("UPDATE rooms SET name = 'a b'", "room \"a b\": no name of a room"),
         ("UPDATE rooms SET epoch = ''", "room lobby: \"\" is no epoch"),
