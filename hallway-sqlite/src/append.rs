@@ -43,7 +43,8 @@ pub(crate) fn append(transaction: &Transaction<'_>, batch: &[Entry]) -> Result<A
                 let room = match Room::find(transaction, &entry.room).map_err(failed)? {
                     Some(room) => room,
                     None if chat.seq == 1 => {
-                        Room::make(transaction, &entry.room, &entry.epoch, 1).map_err(failed)?
+                        Room::make(transaction, &entry.room, &entry.epoch, 1, millis(chat.sent_at))
+                            .map_err(failed)?
                     }
                     None => return Err(conflict(entry, "the room is new, and begins with 1")),
                 };
@@ -119,21 +120,22 @@ impl Room {
         })
     }
 
-    /// A room without a message, whose first will be `first_seq`.
+    /// A room without a message, whose first will be `first_seq`, of this time.
     pub(crate) fn make(
         transaction: &Transaction<'_>,
         name: &RoomName,
         epoch: &Epoch,
         first_seq: u64,
+        sent_at: i64,
     ) -> SqliteResult<Self> {
         transaction
             .prepare_cached(
-                "INSERT INTO rooms (name, epoch, seq, sent_at, first_seq, bytes) VALUES (?1, ?2, ?3, 0, ?4, 0)",
+                "INSERT INTO rooms (name, epoch, seq, sent_at, first_seq, bytes) VALUES (?1, ?2, ?3, ?4, ?5, 0)",
             )?
-            .execute((name.as_str(), epoch.as_str(), first_seq - 1, first_seq))?;
+            .execute((name.as_str(), epoch.as_str(), first_seq - 1, sent_at, first_seq))?;
         let id = transaction.last_insert_rowid();
         let epoch = epoch.clone();
-        Ok(Self { id, epoch, seq: first_seq - 1, sent_at: 0, first_seq, first_sent_at: None, bytes: 0 })
+        Ok(Self { id, epoch, seq: first_seq - 1, sent_at, first_seq, first_sent_at: None, bytes: 0 })
     }
 
     /// Writes the next message. The room's own row is [saved](Self::save) when all of a batch are written.

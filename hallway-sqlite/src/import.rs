@@ -14,7 +14,7 @@ use crate::{
     connect::Exclusive,
     error::{OpenError, failed},
     line::{self, Line},
-    rows::millis,
+    rows::{self, millis},
     store::{checkpoint, set_renewal},
 };
 
@@ -55,11 +55,15 @@ pub enum ImportError {
 /// Bytes of the longest line: a message of 64 KiB has 384 KiB when each of its bytes is escaped.
 const MAX_LINE_BYTES: u64 = 16 << 20;
 
+/// The largest number of a message: the largest whole number that all who read JSON agree on (RFC 8259 section 6).
+const MAX_SEQ: u64 = (1 << 53) - 1;
+
 /// Reads lines as [`export`](crate::export()) writes them, and adds what is not there, to a file that exists or a new one.
 ///
 /// All or nothing: it is one transaction, and after an error nothing of it is kept. Doing it twice is doing it once: a line
 /// that is there already is skipped. A room that is not there begins with its first line, whatever its number. A line with
-/// another content than the message of its number, with another epoch than its room, or that leaves a hole, is an error.
+/// another content than the message of its number, with another epoch than its room, with an earlier time than the message
+/// before it, or that leaves a hole, is an error.
 ///
 /// Lines are a copy of an earlier state, so when messages were added the rooms get new epochs when a server next begins,
 /// and its members see history in place of what they missed. Until then an import can be repeated.
@@ -131,8 +135,8 @@ impl<'t> Import<'t> {
         let name: RoomName = line.room.parse().map_err(|error| format!("room: {error}"))?;
         let epoch: Epoch = line.epoch.parse().map_err(|error| format!("epoch: {error}"))?;
         let sent_at = line::read(&line.sent_at).ok_or("sentAt: no time as RFC 3339 has it".to_owned())?;
-        if line.seq == 0 || i64::try_from(line.seq).is_err() {
-            return Err(format!("seq: {} is no number of a message", line.seq).into());
+        if line.seq == 0 || line.seq > MAX_SEQ {
+            return Err(format!("seq: expected 1 to {MAX_SEQ}, found {}", line.seq).into());
         }
         if line.message.is_empty() && !line.username.is_empty() {
             return Err("message: it is empty, and so was erased, but has a username".to_owned().into());
@@ -148,12 +152,16 @@ impl<'t> Import<'t> {
     }
 
     fn message(&mut self, name: &RoomName, epoch: &Epoch, message: &Message<'_>) -> Result<(), Refusal> {
-        self.turn_to(name, epoch, message.seq)?;
+        self.turn_to(name, epoch, message)?;
         let (_, room) = self.room.as_mut().expect("it is the room turned to");
         if room.epoch != *epoch {
             return Err(format!("expected epoch {} for room {name}, found {epoch}", room.epoch).into());
         }
         if message.seq == room.seq + 1 {
+            // What is let go of by age is found by the oldest message, and no other is older.
+            if message.sent_at < room.sent_at {
+                return Err(too_early(room.sent_at).into());
+            }
             room.add(self.transaction, message)?;
             self.report.added += 1;
         } else if message.seq > room.seq {
@@ -182,7 +190,7 @@ impl<'t> Import<'t> {
     }
 
     /// Makes the room of a line the one at hand.
-    fn turn_to(&mut self, name: &RoomName, epoch: &Epoch, first_seq: u64) -> Result<(), Refusal> {
+    fn turn_to(&mut self, name: &RoomName, epoch: &Epoch, first: &Message<'_>) -> Result<(), Refusal> {
         if self.room.as_ref().is_some_and(|(at_hand, _)| at_hand == name) {
             return Ok(());
         }
@@ -191,7 +199,7 @@ impl<'t> Import<'t> {
         }
         let room = match Room::find(self.transaction, name)? {
             Some(room) => room,
-            None => Room::make(self.transaction, name, epoch, first_seq)?,
+            None => Room::make(self.transaction, name, epoch, first.seq, first.sent_at)?,
         };
         self.room = Some((name.clone(), room));
         Ok(())
@@ -203,6 +211,11 @@ impl<'t> Import<'t> {
         }
         Ok(self.report)
     }
+}
+
+fn too_early(newest: i64) -> String {
+    let newest = rows::time_of(newest).map_or_else(|_| format!("{newest} ms after 1970"), line::written);
+    format!("sentAt: expected {newest}, the time of the message before it, or later")
 }
 
 enum Stored {

@@ -4,7 +4,7 @@ use std::{str::FromStr, sync::Arc};
 
 use hallway_core::{Chat, Epoch, RoomName};
 use rusqlite::{Error, Result, Row, types::Type};
-use time::OffsetDateTime;
+use time::{OffsetDateTime, error::ComponentRange};
 
 /// Milliseconds since 1970, of the time's whole milliseconds.
 pub(crate) fn millis(time: OffsetDateTime) -> i64 {
@@ -21,9 +21,13 @@ pub(crate) fn millis_up(time: OffsetDateTime) -> i64 {
 
 /// The time so many milliseconds after 1970.
 pub(crate) fn time(row: &Row<'_>, column: usize) -> Result<OffsetDateTime> {
-    let millis: i64 = row.get(column)?;
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * NANOS_A_MILLI)
+    time_of(row.get(column)?)
         .map_err(|error| Error::FromSqlConversionFailure(column, Type::Integer, error.into()))
+}
+
+/// [`time`] of a number that was read already.
+pub(crate) fn time_of(millis: i64) -> std::result::Result<OffsetDateTime, ComponentRange> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * NANOS_A_MILLI)
 }
 
 const NANOS_A_MILLI: i128 = 1_000_000;

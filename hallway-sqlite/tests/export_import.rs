@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use common::{Scratch, at, entry, epoch, from, kept, messages, open, room};
 use hallway_core::{Durability, Retention, Store as _};
@@ -152,7 +152,15 @@ fn a_line_that_does_not_fit_is_named_and_nothing_is_kept() {
         (new.replace("attic", "den"), "line 2: expected message 3 of room den, found 7"),
         (new.replace(":7", ":9"), "line 2: expected message 8 of room attic, found 9"),
         (new.replace(":7", ":6"), "line 2: message 6 of room attic comes after 7"),
-        (new.replace(":7", ":0"), "line 2: seq: 0 is no number of a message"),
+        (new.replace(":7", ":0"), "line 2: seq: expected 1 to 9007199254740991, found 0"),
+        (
+            new.replace(":7", ":9007199254740992"),
+            "line 2: seq: expected 1 to 9007199254740991, found 9007199254740992",
+        ),
+        (
+            new.replace(":7", ":8").replace(":00Z", ":00.123+00:01"),
+            "line 2: sentAt: expected 2026-11-24T09:30:00.000Z, the time of the message before it, or later",
+        ),
         (new.replace("2026", "soon"), "line 2: sentAt: no time as RFC 3339 has it"),
         (new.replace("\"b\"", "\"\""), "line 2: message: it is empty, and so was erased, but has a username"),
     ];
@@ -167,6 +175,36 @@ fn a_line_that_does_not_fit_is_named_and_nothing_is_kept() {
     }
     let error = refused(&scratch.file(), &new.replace("attic", "no room"));
     assert!(error.starts_with("line 1: room: "), "{error}");
+}
+
+#[test]
+fn the_newest_message_of_a_room_is_the_earliest_time_of_the_next_also_when_it_was_let_go_of() {
+    let scratch = Scratch::new();
+    filled(&scratch);
+    let next = exported(&scratch.file()).lines().nth(1).unwrap().replace("\"seq\":2", "\"seq\":3");
+    let earlier = next.replace(".002Z", ".001Z");
+    let expected =
+        "line 1: sentAt: expected 2026-11-24T09:30:00.002Z, the time of the message before it, or later";
+    assert_eq!(refused(&scratch.file(), &earlier), expected);
+    let mut keep = Retention::default();
+    keep.messages = Some(0);
+    open(&scratch.file()).tidy(&keep, at(0), at(0)).unwrap();
+    assert_eq!(refused(&scratch.file(), &earlier), expected);
+    assert_eq!(import(scratch.file(), next.as_bytes()).unwrap(), report(1, 0, 0));
+}
+
+#[test]
+fn the_largest_number_and_any_first_time_are_imported_and_can_be_tidied() {
+    let scratch = Scratch::new();
+    let line = r#"{"room":"den","epoch":"e1","seq":9007199254740991,"sentAt":"1969-11-24T09:30:00Z","username":"a","message":"b"}"#;
+    assert_eq!(import(scratch.file(), line.as_bytes()).unwrap(), report(1, 0, 0));
+    let store = open(&scratch.file());
+    store.append(&[entry("lobby", 1, "x")]).unwrap();
+    let mut keep = Retention::default();
+    keep.age = Some(Duration::from_millis(5));
+    assert!(!store.tidy(&keep, at(3), at(0)).unwrap().is_unfinished);
+    assert_eq!((kept(&store, "den").len(), kept(&store, "lobby").len()), (0, 1));
+    assert_eq!(verify(scratch.file()).unwrap(), [""; 0]);
 }
 
 #[test]
