@@ -37,8 +37,10 @@ pub enum ForgetError {
 /// Erases all messages of exactly this name, in all rooms: their numbers and times stay, names and texts do not. Returns
 /// how many those were. A file that is not there is an error, and is not made.
 ///
-/// The file is written anew, so that nothing of them is left in it or in the log beside it; that needs the space of the file
-/// once more while it lasts. Copies and exports that were made before are not changed.
+/// The file is written anew, so that nothing of them is left in it or in the log beside it. While that lasts it needs the
+/// space of the file twice more: once in the log, and once in a temporary file, in the directory that the environment
+/// names as `SQLITE_TMPDIR` or `TMPDIR`, or else in `/var/tmp`, `/usr/tmp`, `/tmp` or the one it is started in. Copies and
+/// exports that were made before are not changed.
 pub fn forget(path: impl AsRef<Path>, name: &str) -> Result<u64, ForgetError> {
     let mut file = Exclusive::open_existing(path.as_ref())?;
     let count = erase(&mut file.connection, name).map_err(|error| ForgetError::Erase(failed(error)))?;
