@@ -205,3 +205,25 @@ fn read_with(path: &Path, access: OpenFlags) -> Result<Connection, OpenError> {
     };
     open().map_err(|error| OpenError::from_sqlite(path, &error))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{env, process};
+
+    use super::*;
+
+    /// To end a process cannot show this: what it has written the system keeps, whether it is on the disk or not.
+    #[test]
+    fn a_commit_is_on_the_disk_when_it_returns() {
+        let directory = env::temp_dir().join(format!("hallway-sqlite-connect-{}", process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let file = Exclusive::open(&directory.join("hallway.db")).unwrap();
+        let pragma = |name| file.connection.pragma_query_value(None, name, |row| row.get(0));
+        let full = 2;
+        assert_eq!(pragma("synchronous"), Ok(full));
+        let mode = file.connection.pragma_query_value(None, "journal_mode", |row| row.get(0));
+        assert_eq!(mode, Ok("wal".to_owned()));
+        drop(file);
+        fs::remove_dir_all(directory).unwrap();
+    }
+}
