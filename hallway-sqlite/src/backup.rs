@@ -1,7 +1,7 @@
 //! A copy of a file, while a server runs.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io,
     path::{Path, PathBuf},
 };
@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::{
     connect,
     error::{OpenError, failed},
-    lock::with_suffix,
+    lock::{private, with_suffix},
     store::set_renewal,
 };
 
@@ -45,7 +45,7 @@ pub enum BackupError {
 
 /// Makes a copy of the file as it is at one moment, which is on the disk when this returns.
 ///
-/// It is made under the name `TO-partial` and gets its own when it is whole. A server goes on meanwhile; what it writes
+/// It is made under the name `TO-partial`, for its owner alone to read, and gets its own when it is whole. A server goes on meanwhile; what it writes
 /// stays in the log beside its file, which grows until the copy is made.
 ///
 /// A server that begins on the copy gives every room a new epoch: the numbers behind the copy's newest may have been
@@ -56,7 +56,7 @@ pub fn backup(path: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<(), Backup
     refuse_existing(to)?;
     let partial = with_suffix(to, "-partial");
     // Made here, so that of two backups to one name only one goes on.
-    OpenOptions::new().write(true).create_new(true).open(&partial).map_err(|error| {
+    private().write(true).create_new(true).open(&partial).map_err(|error| {
         if error.kind() == io::ErrorKind::AlreadyExists {
             BackupError::Exists(partial.clone())
         } else {

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Write as _,
-    fs::{self, OpenOptions},
+    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use crate::{
     error::OpenError,
-    lock::{Lock, with_suffix},
+    lock::{Lock, private, with_suffix},
     schema,
 };
 
@@ -62,7 +62,7 @@ fn make_if_missing(path: &Path) -> Result<(), OpenError> {
     let io_error = |error| OpenError::from_io(path, &error);
     if !path.try_exists().map_err(io_error)? {
         // Nobody has it open: the close would let go of the locks that this process has on it.
-        OpenOptions::new().create(true).append(true).open(path).map_err(io_error)?;
+        private().create(true).append(true).open(path).map_err(io_error)?;
     }
     Ok(())
 }

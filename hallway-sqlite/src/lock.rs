@@ -22,7 +22,7 @@ impl Lock {
     pub(crate) fn take(path: &Path) -> Result<Self, OpenError> {
         let beside = with_suffix(path, "-lock");
         // Not truncated, and nothing is written: it may be on a full disk.
-        let file = OpenOptions::new()
+        let file = private()
             .create(true)
             .truncate(false)
             .write(true)
@@ -34,6 +34,15 @@ impl Lock {
             Err(TryLockError::Error(error)) => Err(OpenError::from_io(&beside, &error)),
         }
     }
+}
+
+/// A file that is made with these is for its owner alone, on Unix; one that is there stays what it is. SQLite gives the log
+/// and its index the mode of the file that they belong to.
+pub(crate) fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 /// The name of a file that belongs to another: `FILE-wal` of `FILE`.

@@ -71,8 +71,9 @@ struct Writer {
 }
 
 impl SqliteStore {
-    /// Opens a file. One that is missing or empty is made, its directory is not; one of an older version of the format is
-    /// brought up to date. Nobody else opens it while it is open: a lock on `FILE-lock`, a file beside it, holds that.
+    /// Opens a file. One that is missing is made, for its owner alone to read, and one that is empty is as good; a directory
+    /// is not made. One of an older version of the format is brought up to date. Nobody else opens it while it is open: a
+    /// lock on `FILE-lock`, a file beside it, holds that.
     ///
     /// No message is read, so it is as fast with a million of them as with none.
     pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Self, OpenError> {

@@ -5,13 +5,13 @@ mod common;
 
 use std::{
     fs,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     path::Path,
 };
 
 use common::{Scratch, at, entry, kept, open};
 use hallway_core::{Durability, Store as _};
-use hallway_sqlite::{ForgetError, OpenError, Options, SqliteStore, export, forget, verify};
+use hallway_sqlite::{ForgetError, OpenError, Options, SqliteStore, backup, export, forget, verify};
 use rusqlite::Connection;
 
 /// A file with a message in it, closed.
@@ -51,6 +51,32 @@ fn what_a_stopped_server_leaves_is_one_file_and_its_lock() {
     let mut names: Vec<_> = fs::read_dir(&*scratch).unwrap().map(|it| it.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["hallway.db", "hallway.db-lock"]);
+}
+
+#[test]
+fn what_is_made_is_for_its_owner_alone_and_what_is_there_stays_what_it_is() {
+    let scratch = Scratch::new();
+    let store = open(&scratch.file());
+    store.append(&[entry("lobby", 1, "Hello!")]).unwrap();
+    backup(scratch.file(), scratch.join("copy.db")).unwrap();
+    let modes = || -> Vec<_> {
+        let mut files: Vec<_> = fs::read_dir(&*scratch).unwrap().map(|file| file.unwrap()).collect();
+        files.sort_by_key(fs::DirEntry::file_name);
+        files
+            .iter()
+            .map(|file| (file.file_name(), format!("{:o}", file.metadata().unwrap().mode() & 0o777)))
+            .collect()
+    };
+    let all = ["copy.db", "hallway.db", "hallway.db-lock", "hallway.db-shm", "hallway.db-wal"];
+    assert_eq!(modes(), all.map(|name| (name.into(), "600".to_owned())));
+    drop(store);
+
+    // An operator may let others read it.
+    fs::set_permissions(scratch.file(), PermissionsExt::from_mode(0o640)).unwrap();
+    let store = open(&scratch.file());
+    store.append(&[entry("lobby", 2, "Hello!")]).unwrap();
+    let expected = ["600", "640", "600", "640", "640"].map(str::to_owned);
+    assert_eq!(modes(), all.into_iter().map(Into::into).zip(expected).collect::<Vec<_>>());
 }
 
 #[test]
