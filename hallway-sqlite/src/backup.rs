@@ -94,14 +94,46 @@ fn make(connection: &Connection, partial: &Path) -> Result<(), BackupError> {
     File::open(&whole).and_then(|file| file.sync_all()).map_err(write_error)
 }
 
-/// Gives a whole copy its name.
+/// Gives a whole copy its name, by a link: to rename it would be to overwrite what got that name while it was made.
 fn publish(partial: &Path, to: &Path) -> Result<(), BackupError> {
-    refuse_existing(to)?;
     let write_error = |path: &Path| {
         let path = path.to_owned();
         move |error| BackupError::Write { path, error }
     };
-    fs::rename(partial, to).map_err(write_error(to))?;
+    match fs::hard_link(partial, to) {
+        Ok(()) => fs::remove_file(partial).map_err(write_error(partial))?,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(BackupError::Exists(to.to_owned()));
+        }
+        // A file system without links: what gets this name between these two lines is lost.
+        Err(_) => {
+            refuse_existing(to)?;
+            fs::rename(partial, to).map_err(write_error(to))?;
+        }
+    }
     let directory = to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(directory).and_then(|directory| directory.sync_all()).map_err(write_error(directory))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{env, process};
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_gets_the_name_while_the_copy_is_made_is_not_overwritten() {
+        let directory = env::temp_dir().join(format!("hallway-sqlite-backup-{}", process::id()));
+        fs::create_dir_all(&directory).unwrap();
+        let (partial, to) = (directory.join("copy.db-partial"), directory.join("copy.db"));
+        fs::write(&partial, "copy").unwrap();
+        fs::write(&to, "precious").unwrap();
+        assert!(matches!(publish(&partial, &to), Err(BackupError::Exists(_))));
+        assert_eq!(fs::read(&to).unwrap(), b"precious");
+        fs::remove_file(&to).unwrap();
+        publish(&partial, &to).unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"copy");
+        assert!(!partial.exists());
+        fs::remove_dir_all(directory).unwrap();
+    }
 }
