@@ -15,16 +15,17 @@ pub struct History {
     bytes: usize,
     /// Messages up to this one are stored, or not to be: those behind it stay here whatever the bound is.
     stored: u64,
-    /// The last slice that was handed out, and the number before its first message: in a storm of joins they all are given
-    /// the same.
-    shared: Option<(u64, Arc<[Arc<Chat>]>)>,
+    /// What was handed out last, while it is true: in a storm of joins they all are given the same, and of those who come back
+    /// the ones who had come to the same message.
+    snapshot: Option<Arc<[Arc<Chat>]>>,
+    slice: Option<(u64, Arc<[Arc<Chat>]>)>,
 }
 
 impl History {
     /// An empty history that keeps at most `bound` messages.
     #[must_use]
     pub fn new(bound: usize) -> Self {
-        Self { messages: VecDeque::new(), bound, bytes: 0, stored: u64::MAX, shared: None }
+        Self { messages: VecDeque::new(), bound, bytes: 0, stored: u64::MAX, snapshot: None, slice: None }
     }
 
     /// Adds the newest message, and lets the oldest go if there would be more than the bound.
@@ -40,7 +41,7 @@ impl History {
             self.messages.reserve_exact(doubled.min(self.bound.saturating_sub(self.messages.len()).max(1)));
         }
         self.bytes += chat.cost();
-        self.shared = None;
+        self.forget_shared();
         self.messages.push_back(chat);
     }
 
@@ -68,19 +69,17 @@ impl History {
     #[must_use]
     pub fn snapshot(&mut self) -> Arc<[Arc<Chat>]> {
         let beyond = self.messages.len().saturating_sub(self.bound);
-        match self.messages.get(beyond) {
-            Some(first) => self.after(first.seq - 1),
-            None => self.after(u64::MAX),
-        }
+        let snapshot = self.snapshot.get_or_insert_with(|| self.messages.range(beyond..).cloned().collect());
+        Arc::clone(snapshot)
     }
 
     /// The messages behind this one, as far as they are here; shared as a snapshot is.
     pub(crate) fn after(&mut self, seq: u64) -> Arc<[Arc<Chat>]> {
-        match &self.shared {
+        match &self.slice {
             Some((after, slice)) if *after == seq => Arc::clone(slice),
             _ => {
                 let slice: Arc<[_]> = self.messages.iter().filter(|chat| chat.seq > seq).cloned().collect();
-                self.shared = Some((seq, Arc::clone(&slice)));
+                self.slice = Some((seq, Arc::clone(&slice)));
                 slice
             }
         }
@@ -122,8 +121,13 @@ impl History {
         };
         self.messages.pop_front();
         self.bytes -= oldest.cost();
-        self.shared = None;
+        self.forget_shared();
         true
+    }
+
+    fn forget_shared(&mut self) {
+        self.snapshot = None;
+        self.slice = None;
     }
 }
 

@@ -4,7 +4,7 @@
 //! session sends what it missed page by page, as the client takes it; meanwhile the member is in the room already, and what
 //! the room says waits for it in the feed.
 
-use std::ops::RangeInclusive;
+use std::{ops::RangeInclusive, sync::Arc};
 
 use hallway_core::{Event, Lost, Member, MemberReceiver, RoomFeed, TryRecvError};
 use tokio::time::sleep;
@@ -97,9 +97,11 @@ async fn resume(
         return Ok((Joiner { dialect, head: first.frames, replay, seq }, feed));
     }
 
-    for piece in replay.history.chunks(CHATS_A_PIECE) {
-        first.extend(piece.iter().cloned().map(Event::Chat));
-        wire.send(first.take(), stall_timeout).await?;
+    for chat in &*replay.history {
+        first.push(&Event::Chat(Arc::clone(chat)));
+        if first.is_full() {
+            wire.send(first.take(), stall_timeout).await?;
+        }
     }
     replay.history = [].into();
     first.extend(replay.count.take().map(Event::Count));
@@ -107,13 +109,18 @@ async fn resume(
     let mut rest = shared.hub.config().feed_bytes.saturating_mul(2);
     let mut events = Vec::new();
     while rest > 0 {
-        match feed.try_recv_many(&mut events, CHATS_A_PIECE) {
+        match feed.try_recv_many(&mut events, EVENTS_AT_ONCE) {
             Ok(_) => {
                 for event in events.drain(..) {
                     if let Event::Chat(chat) = &event {
                         seq = chat.seq;
                     }
+                    let before = first.frames.len();
                     first.push(&event);
+                    rest = rest.saturating_sub(first.frames.len() - before);
+                    if first.is_full() {
+                        wire.send(first.take(), stall_timeout).await?;
+                    }
                 }
             }
             Err(TryRecvError::Missed(missed)) => {
@@ -122,10 +129,6 @@ async fn resume(
                 seq += missed;
             }
             Err(TryRecvError::Empty | TryRecvError::Closed) => break,
-        }
-        rest = rest.saturating_sub(first.frames.len());
-        if first.frames.len() >= BATCH_BYTES {
-            wire.send(first.take(), stall_timeout).await?;
         }
     }
     Ok((Joiner { dialect, head: first.frames, replay, seq }, feed))
@@ -174,10 +177,15 @@ impl First {
         }
     }
 
+    /// Whether it has as much as is kept for a client that does not take it.
+    fn is_full(&self) -> bool {
+        self.frames.len() >= BATCH_BYTES
+    }
+
     fn take(&mut self) -> Bytes {
         std::mem::take(&mut self.frames).into()
     }
 }
 
-/// Messages that are encoded before they are sent.
-const CHATS_A_PIECE: usize = 64;
+/// Events taken out of the feed under one lock.
+const EVENTS_AT_ONCE: usize = 64;

@@ -10,10 +10,11 @@ use std::{
 };
 
 use hallway_core::{RoomFeed, RoomName};
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
     net::TcpStream,
-    time::timeout,
+    time::{Instant, timeout},
 };
 use tokio_tungstenite::tungstenite::Bytes;
 
@@ -105,11 +106,7 @@ impl Wire {
     pub(crate) async fn send(&mut self, mut frames: Bytes, stall_timeout: Duration) -> Result<(), End> {
         let State::Own { stream, rest } = &mut self.state else { return Err(End::Internal) };
         while !frames.is_empty() {
-            let sent = match timeout(stall_timeout, stream.write(&frames)).await {
-                Ok(Ok(sent)) if sent > 0 => sent,
-                Ok(_) => return Err(End::Vanished),
-                Err(_) => return Err(End::Stalled),
-            };
+            let sent = write_some(stream, &frames, stall_timeout).await?;
             let torn = rest.len();
             let end = if sent > torn { torn + frame_end(&frames[torn..], sent - torn - 1) } else { torn };
             *rest = frames.slice(sent..end);
@@ -267,6 +264,26 @@ impl AsyncWrite for Wire {
             State::Attached(_) | State::Gone => Poll::Ready(Ok(())),
         }
     }
+}
+
+/// Returns how much the client took, as soon as it takes something.
+///
+/// The runtime learns of it when a third of the kernel's buffer is free, which takes a slow reader longer than it may take
+/// nothing: now and then the kernel is asked.
+async fn write_some(stream: &mut TcpStream, bytes: &[u8], stall_timeout: Duration) -> Result<usize, End> {
+    let begun = Instant::now();
+    while begun.elapsed() < stall_timeout {
+        let written = match timeout(stall_timeout / 8, stream.write(bytes)).await {
+            Ok(written) => written,
+            Err(_) => SockRef::from(&*stream).send(bytes),
+        };
+        match written {
+            Ok(count) if count > 0 => return Ok(count),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Ok(_) | Err(_) => return Err(End::Vanished),
+        }
+    }
+    Err(End::Stalled)
 }
 
 fn poll_write_all(stream: &mut TcpStream, cx: &mut Context<'_>, rest: &mut Bytes) -> Poll<io::Result<()>> {

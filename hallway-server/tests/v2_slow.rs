@@ -2,8 +2,16 @@
 
 mod common;
 
-use common::{Client, SECOND, Server, V2};
+use common::{
+    Client, FIN, Frame, MS, Memory, OFFER, PONG, SECOND, Server, V2, eventually, handshake, in_time, masked,
+};
+use hallway_core::RoomName;
 use serde_json::Value;
+use tokio::{
+    io::AsyncReadExt,
+    net::TcpSocket,
+    time::{Instant, sleep, timeout},
+};
 
 #[tokio::test]
 async fn a_slow_reader_is_told_the_places_it_missed_and_pages_exactly_these() {
@@ -70,4 +78,61 @@ async fn one_thread_with_members_of_both_versions_writes_to_each_in_its_own() {
     fourth.say("22").await;
     let mut fifth = V2::open(&server, "/chat?username=fifth").await;
     assert_eq!(fifth.hear_to(1, 22).await.0.len(), 22);
+}
+
+#[tokio::test]
+async fn one_that_takes_what_it_missed_slowly_but_all_the_time_is_not_dropped() {
+    let store = Memory::default();
+    // So large that the runtime learns late that some of it is free.
+    let server = Server::with_store_and_send_buffer(&store, 256 << 10, |hub, server| {
+        hub.history = 10;
+        server.stall_timeout = 2 * SECOND;
+    });
+    let talker = server.hub.join(&RoomName::default(), "talker").await.unwrap();
+    for _ in 0..2_000 {
+        talker.post("x".repeat(1_000)).await.unwrap();
+    }
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4 << 10).unwrap();
+    let mut slow = Client::over(in_time(socket.connect(server.address)).await.unwrap());
+    let target = format!("/chat?username=slow&epoch={}&after=1", talker.welcome().epoch);
+    slow.send(handshake(&target, OFFER)).await;
+    slow.upgraded().await;
+    let begun = Instant::now();
+    while begun.elapsed() < 5 * SECOND {
+        let mut bytes = [0; 256];
+        assert!(in_time(slow.stream.read(&mut bytes)).await.unwrap() > 0, "dropped");
+        sleep(20 * MS).await;
+    }
+    assert_eq!(server.member_count("lobby").await, 2);
+}
+
+#[tokio::test]
+async fn one_that_is_not_read_from_because_the_store_hangs_is_not_silent() {
+    let store = Memory::default();
+    let server = Server::with_store(&store, |_, server| {
+        (server.rate, server.burst) = (100_000, 100_000);
+        server.ping_after = 100 * MS;
+        server.silence_timeout = 400 * MS;
+    });
+    let mut alice = V2::join(&server, "alice").await;
+    store.hold(true);
+    for number in 0..1_200 {
+        alice.say("x", &format!("c{number}")).await;
+    }
+    let begun = Instant::now();
+    while begun.elapsed() < 3 * 400 * MS {
+        match timeout(100 * MS, alice.client.next()).await {
+            Ok(Frame::Ping(payload)) => alice.client.send(masked(FIN | PONG, payload)).await,
+            Ok(Frame::Text(_)) | Err(_) => {}
+            Ok(other) => panic!("{other:?}"),
+        }
+    }
+    // Gone, it is noticed all the same.
+    drop(alice);
+    eventually("it has left", async || {
+        store.hold(false);
+        server.member_count("lobby").await == 0
+    })
+    .await;
 }

@@ -32,6 +32,7 @@ pub(super) struct Later<'s> {
 
 struct Asked<'s> {
     answer: AnswerFuture<'s>,
+    is_page: bool,
     reference: Option<Reference>,
 }
 
@@ -51,8 +52,8 @@ impl<'s> Later<'s> {
     }
 
     /// Waits for an answer. One at a time: until it is there the client is not read from.
-    pub(super) fn ask(&mut self, answer: AnswerFuture<'s>, reference: Option<Reference>) {
-        self.asked = Some(Asked { answer, reference });
+    pub(super) fn ask(&mut self, answer: AnswerFuture<'s>, is_page: bool, reference: Option<Reference>) {
+        self.asked = Some(Asked { answer, is_page, reference });
     }
 
     /// The client was told something and has not taken it.
@@ -61,11 +62,16 @@ impl<'s> Later<'s> {
     }
 
     /// Whether the client may be read from.
-    pub(super) fn lets_read(&self, seat: &Seat) -> bool {
-        // Of one that has closed what is left is heard: it is no more than the kernel holds.
-        !self.is_telling
-            && self.asked.is_none()
-            && (self.outstanding.len() < MAX_OUTSTANDING || seat.has_closed())
+    pub(super) fn lets_read(&mut self, seat: &Seat) -> bool {
+        if self.is_telling || self.asked.is_none() && self.outstanding.len() < MAX_OUTSTANDING {
+            return !self.is_telling;
+        }
+        // Of one that has closed what is left is heard: it is no more than the kernel holds. A page is of no use to it.
+        let has_closed = seat.has_closed();
+        if has_closed && self.asked.as_ref().is_some_and(|asked| asked.is_page) {
+            self.asked = None;
+        }
+        has_closed && self.asked.is_none()
     }
 
     /// Tells the client what there is to be told by now. Says whether the hub has ended.

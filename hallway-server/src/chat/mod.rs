@@ -123,7 +123,9 @@ impl Session<'_> {
     fn poll_heard(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
         if let Some(later) = &mut self.later {
             self.is_over |= later.poll(cx, self.seat, self.dialect, self.shared);
-            if !later.lets_read(self.seat) {
+            let lets_read = later.lets_read(self.seat);
+            self.seat.set_deaf(!lets_read);
+            if !lets_read {
                 return Poll::Pending;
             }
         }
@@ -144,7 +146,7 @@ impl Session<'_> {
             Ok(Request::History { before, limit, reference }) => {
                 let (hub, room) = (&self.shared.hub, self.sender.room());
                 let page = async move { Answer::Page(hub.history(room, before, limit).await) };
-                self.later().ask(Box::pin(page), reference);
+                self.later().ask(Box::pin(page), true, reference);
             }
             Ok(Request::Unknown) => {}
             Err(Refused { fault, reference }) => self.refuse(fault, reference.as_ref()),
@@ -172,7 +174,7 @@ impl Session<'_> {
                 counters::mailbox_full();
                 let (text, called) = (Arc::<str>::from(text), reference.clone());
                 let posted = async move { Answer::Accepted(sender.submit(text, called).await) };
-                self.later().ask(Box::pin(posted), reference);
+                self.later().ask(Box::pin(posted), false, reference);
             }
             Err(TryPostError::Refused(PostError::Closed)) => self.is_over = true,
             Err(TryPostError::Refused(error)) => self.refuse(error, reference.as_ref()),

@@ -79,6 +79,9 @@ impl Edition {
     /// The frames of a short replay, encoded once for all who join between two messages. A long one is encoded piece by
     /// piece as it is taken.
     pub(super) fn encoded(&mut self, history: &Arc<[Arc<Chat>]>) -> Option<Bytes> {
+        if history.is_empty() {
+            return Some(Bytes::new());
+        }
         if let Some((last, frames)) = &self.replay
             && Arc::ptr_eq(last, history)
         {

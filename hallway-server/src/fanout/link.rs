@@ -33,6 +33,8 @@ pub(crate) struct Link {
     waker: AtomicWaker,
     /// The session is to look after its outlet.
     is_called: AtomicBool,
+    /// The session does not read what the client sends.
+    is_deaf: AtomicBool,
     end: OnceLock<End>,
     /// By the ticks: when the client was last heard, and when it last took a byte.
     heard: AtomicU64,
@@ -61,10 +63,21 @@ impl Link {
             ticks,
             waker: AtomicWaker::new(),
             is_called: AtomicBool::new(false),
+            is_deaf: AtomicBool::new(false),
             end: OnceLock::new(),
             heard: AtomicU64::new(now),
             taken: AtomicU64::new(now),
         }
+    }
+
+    /// Whether the session does not read what the client sends, because it waits for something else. Then its silence is not
+    /// the client's.
+    pub(crate) fn set_deaf(&self, is_deaf: bool) {
+        self.is_deaf.store(is_deaf, Relaxed);
+    }
+
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.is_deaf.load(Relaxed)
     }
 
     /// A byte came from the client.

@@ -158,6 +158,10 @@ impl FanOut {
         let (stall_timeout, silence_timeout) = (config.stall_timeout + tick, config.silence_timeout + tick);
         for room in self.rooms() {
             room.look_at_all(|outlet, edition| {
+                if outlet.link.is_deaf() && outlet.has_closed() {
+                    // Its session looks again at what there is to read.
+                    outlet.link.call();
+                }
                 let silence = outlet.silence();
                 if outlet.is_blocked() && outlet.link.abstinence() >= stall_timeout && !outlet.probe(edition)
                 {
@@ -268,6 +272,11 @@ impl Seat {
     /// Whether the client has shut its side.
     pub(crate) fn has_closed(&self) -> bool {
         self.room.has_closed(self.place)
+    }
+
+    /// Whether the session does not read what the client sends, because it waits for something else.
+    pub(crate) fn set_deaf(&self, is_deaf: bool) {
+        self.link.set_deaf(is_deaf);
     }
 
     /// Counts as heard what was read before and is looked at only now.

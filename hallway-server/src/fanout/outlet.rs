@@ -83,6 +83,9 @@ impl Outlet {
     /// For how long nothing came from the client that says it is there. One that is not read from, because it has not taken
     /// what it was told, says so by taking bytes.
     pub(super) fn silence(&self) -> Duration {
+        if self.link.is_deaf() && !self.pending.is_telling() {
+            return Duration::ZERO;
+        }
         let silence = self.link.silence();
         if self.pending.is_telling() { silence.min(self.link.abstinence()) } else { silence }
     }

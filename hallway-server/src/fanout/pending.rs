@@ -126,7 +126,14 @@ impl Pending {
     pub(super) fn catch_up(&mut self, edition: &Edition) {
         if let Some(backlog) = &mut self.backlog {
             backlog.encode_replay(edition.dialect());
-        } else if let Some(missed) = edition.skip_dropped(&mut self.cursor) {
+            // What is left of a replay may be messages that were erased, for which this dialect has no frame.
+            if backlog.is_empty() {
+                self.backlog = None;
+            }
+        }
+        if self.backlog.is_none()
+            && let Some(missed) = edition.skip_dropped(&mut self.cursor)
+        {
             counters::readers_overtaken(1, (missed.end() + 1).saturating_sub(*missed.start()));
             self.backlog = Some(Backlog::owing(text_frame(&edition.dialect().missed(&missed)).into()));
         }

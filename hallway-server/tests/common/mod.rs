@@ -85,8 +85,16 @@ impl Server {
 
     /// As [`with_send_buffer`](Self::with_send_buffer), whose hub keeps its messages in a store.
     pub(crate) fn with_store(store: &Memory, change: impl FnOnce(&mut HubConfig, &mut ServerConfig)) -> Self {
+        Self::with_store_and_send_buffer(store, 16 << 10, change)
+    }
+
+    pub(crate) fn with_store_and_send_buffer(
+        store: &Memory,
+        bytes: u32,
+        change: impl FnOnce(&mut HubConfig, &mut ServerConfig),
+    ) -> Self {
         let socket = TcpSocket::new_v4().expect("a socket");
-        socket.set_send_buffer_size(16 << 10).expect("a send buffer");
+        socket.set_send_buffer_size(bytes).expect("a send buffer");
         socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
         let (config, server) = limits(change);
         let hub = Hub::spawn_with_store(config, FixedTimeOfDay, store.clone()).expect("a store");

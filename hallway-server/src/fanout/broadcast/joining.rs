@@ -78,6 +78,8 @@ impl Broadcast {
                     own.extend(event.drain(..));
                 }
                 Err(TryRecvError::Missed(missed)) => {
+                    // What is missing behind the room's own place the room will say.
+                    let missed = missed.min(self.seq.saturating_sub(seq));
                     own.push_missed(&(seq + 1..=seq + missed));
                     seq += missed;
                 }

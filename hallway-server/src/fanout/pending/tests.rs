@@ -262,3 +262,28 @@ fn a_client_that_reads_nothing_costs_a_bounded_number_of_bytes() {
     assert!(backlog.told.len() <= 2_100, "{}", backlog.told.len());
     assert!(member.edition.log.bytes() <= 4_000);
 }
+
+#[test]
+fn a_replay_that_ends_in_erased_messages_does_not_hide_that_the_log_went_on() {
+    let mut edition = Edition::new(Dialect::V1, 2, 1_000);
+    let cursor = edition.subscribe();
+    let erased = Chat::new(2, time::OffsetDateTime::UNIX_EPOCH, "".into(), "".into());
+    let mut pending = Pending::new(cursor, Vec::new(), [Arc::new(erased)].into(), None, Bytes::new());
+    for number in 0..50 {
+        edition.push(&message(number, 100));
+        edition.seal();
+    }
+    edition.log.trim();
+    let mut sent = Vec::new();
+    loop {
+        pending.catch_up(&edition);
+        let piece: Vec<u8> = pending.parts(&edition.log).flatten().copied().collect();
+        if piece.is_empty() {
+            break;
+        }
+        pending.advance(&mut edition.log, piece.len());
+        sent.extend(piece);
+    }
+    assert!(pending.is_empty(&edition.log));
+    assert!(String::from_utf8_lossy(&sent).contains("you missed"));
+}
