@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use hallway_core::{Hub, MemberSender};
+use hallway_core::{Hub, JoinError, MemberSender};
 use tokio::{net::TcpStream, sync::watch, time::timeout};
 use tokio_tungstenite::WebSocketStream;
-use tracing::debug;
+use tracing::{debug, warn};
 
 use crate::{
     admission::{Admission, Place},
@@ -64,6 +64,9 @@ async fn close(socket: Socket, mut end: End, place: Box<Place>, shared: &Shared)
         if matches!(ended, Ok(Err(_))) {
             end = End::Internal;
         }
+    }
+    if let End::NotLetIn(JoinError::Unavailable(error)) = &end {
+        warn!(%error, "a room cannot be read: who asked to join it was closed");
     }
     counters::session_ended(&end);
     debug!(client = %place.client(), reason = end.name(), "session ended");

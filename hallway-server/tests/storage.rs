@@ -238,3 +238,32 @@ async fn a_command_about_a_file_needs_one() {
         "error: --data is none, and this is about a file\n"
     );
 }
+
+#[tokio::test]
+async fn a_file_that_may_not_grow_further_refuses_messages_and_ends_nothing() {
+    let folder = Folder::new("limit");
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        "ulimit -f 600; exec \"$0\" --listen 127.0.0.1:0 --rate 100000 --burst 100000 --data \"$1\"",
+        env!("CARGO_BIN_EXE_hallway-server"),
+        &folder.file("chat.db"),
+    ]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let server = Running::start(command).await;
+    let mut alice = server.connect("alice").await;
+    alice.until(&joined("alice")).await;
+    let message = "x".repeat(20_000);
+    let mut said = 0;
+    loop {
+        alice.say(&message).await;
+        let text = alice.text().await;
+        if text.contains("not sent: the message cannot be stored") {
+            break;
+        }
+        said += 1;
+        assert!(said < 1_000, "{text}");
+    }
+    assert!(said > 0);
+    assert_eq!(server.metrics().await["hallway_store_failing"], 1);
+}

@@ -54,6 +54,10 @@ pub fn backup(path: impl AsRef<Path>, to: impl AsRef<Path>) -> Result<(), Backup
     let connection = connect::look(path.as_ref())?;
     let to = to.as_ref();
     refuse_existing(to)?;
+    // Left behind by another file of that name, they would be taken for the copy's own.
+    for suffix in ["-wal", "-shm", "-journal"] {
+        refuse_existing(&with_suffix(to, suffix))?;
+    }
     let partial = with_suffix(to, "-partial");
     // Made here, so that of two backups to one name only one goes on.
     private().write(true).create_new(true).open(&partial).map_err(|error| {

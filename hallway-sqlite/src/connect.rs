@@ -137,16 +137,56 @@ fn write(path: &Path) -> Result<Connection, OpenError> {
         return Err(OpenError::ReadOnly(path.to_owned()));
     }
     connection.busy_timeout(BUSY_TIMEOUT).map_err(sqlite_error)?;
+    let has_log = fs::metadata(with_suffix(path, "-wal")).is_ok_and(|log| log.len() > 0);
     // Until it is known to be ours nothing that lies beside the file is taken over into it.
     let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
     connection.set_db_config(keep_log, true).map_err(sqlite_error)?;
     is_ours(path, &connection)?;
+    if has_log {
+        fits_its_log(path, &connection)?;
+    }
     schema::migrate(&mut connection, schema::STEPS).map_err(sqlite_error)?;
     probe(path, &connection)?;
     set_up(&connection).map_err(sqlite_error)?;
     connection.set_db_config(keep_log, false).map_err(sqlite_error)?;
     Ok(connection)
 }
+
+/// Refuses a file beside which the log of another state of it lies, as after a restore that left it there: SQLite takes any
+/// log for the file's own, and what comes of that is neither state.
+///
+/// Of a large file the newest rooms alone are looked at: all of it would take too long.
+fn fits_its_log(path: &Path, connection: &Connection) -> Result<(), OpenError> {
+    let sqlite_error = |error| OpenError::from_sqlite(path, &error);
+    let pages: u64 = connection.query_row("PRAGMA page_count", [], |row| row.get(0)).map_err(sqlite_error)?;
+    let is_small = pages <= CHECKED_PAGES;
+    let check = |question: &str| {
+        connection.query_row(question, [], |row| row.get::<_, bool>(0)).map_err(sqlite_error)
+    };
+    let is_sound = !is_small
+        || connection
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0))
+            .map_err(sqlite_error)?
+            == "ok";
+    // A file whose making was interrupted has no rooms yet.
+    let has_rooms = is_sound && check("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'rooms')")?;
+    let lacks_newest = has_rooms
+        && check(
+            "SELECT EXISTS (SELECT 1 FROM (SELECT id, seq, first_seq FROM rooms ORDER BY id DESC LIMIT 1000) AS newest
+             WHERE seq >= first_seq
+             AND NOT EXISTS (SELECT 1 FROM messages WHERE room = newest.id AND messages.seq = newest.seq))",
+        )?;
+    if is_sound && !lacks_newest {
+        return Ok(());
+    }
+    let reason =
+        "the log beside it (-wal) is not its own, or is damaged; after a restore, remove -wal and -shm"
+            .into();
+    Err(OpenError::Damaged { path: path.to_owned(), reason })
+}
+
+/// Pages of a file (4 KiB) that is looked at whole when a log lies beside it: 16 MiB.
+const CHECKED_PAGES: u64 = 4_096;
 
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);

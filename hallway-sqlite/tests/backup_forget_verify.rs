@@ -248,3 +248,18 @@ fn no_more_than_a_hundred_faults_are_told() {
     Connection::open(scratch.file()).unwrap().execute_batch("UPDATE rooms SET bytes = 9").unwrap();
     assert_eq!(verify(scratch.file()).unwrap().len(), 100);
 }
+
+#[test]
+fn a_backup_is_not_made_where_it_would_find_the_log_of_another_file() {
+    let scratch = Scratch::new();
+    let store = open(&scratch.file());
+    store.append(&[entry("lobby", 1, "a")]).unwrap();
+    for suffix in ["-wal", "-shm", "-journal"] {
+        let left = scratch.join(format!("copy.db{suffix}"));
+        fs::write(&left, "left behind").unwrap();
+        let refused = backup(scratch.file(), scratch.join("copy.db")).unwrap_err();
+        assert!(refused.to_string().contains(suffix), "{refused}");
+        fs::remove_file(left).unwrap();
+    }
+    backup(scratch.file(), scratch.join("copy.db")).unwrap();
+}

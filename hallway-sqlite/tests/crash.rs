@@ -133,3 +133,31 @@ fn a_file_into_which_half_of_the_log_was_taken_over_is_whole() {
     drop(copied);
     assert_eq!(verify(&copy).unwrap(), [""; 0]);
 }
+
+#[test]
+fn a_log_left_behind_beside_a_file_that_was_restored_is_not_taken_for_its_own() {
+    let scratch = Scratch::new();
+    let (live, copy) = (scratch.file(), scratch.join("copy.db"));
+    let store = open(&live);
+    store.begin(Durability::Full, at(0)).unwrap();
+    let batch =
+        |range: std::ops::Range<u64>| range.map(|seq| entry("lobby", seq, "text")).collect::<Vec<_>>();
+    store.append(&batch(1..31)).unwrap();
+    hallway_sqlite::backup(&live, &copy).unwrap();
+    for seq in 31..61 {
+        store.append(&batch(seq..seq + 1)).unwrap();
+    }
+    // As a crash leaves it.
+    let log = fs::read(scratch.join("hallway.db-wal")).unwrap();
+    drop(store);
+    fs::write(scratch.join("copy.db-wal"), &log).unwrap();
+    let bytes = fs::read(&copy).unwrap();
+    let refused = SqliteStore::open(&copy, &Options::default()).unwrap_err();
+    assert!(refused.to_string().contains("remove -wal and -shm"), "{refused}");
+    assert_eq!(fs::read(&copy).unwrap(), bytes, "it is left as it is");
+
+    for suffix in ["-wal", "-shm"] {
+        fs::remove_file(scratch.join(format!("copy.db{suffix}"))).unwrap_or_default();
+    }
+    assert_eq!(common::kept(&open(&copy), "lobby").len(), 30);
+}

@@ -25,6 +25,8 @@ pub(super) fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(code) => return code.into(),
     };
+    // Where that cannot be, all else can.
+    let _ = signals::survive_file_size_limit();
     let done = match &settings.asked {
         None => serving::run(settings),
         Some(Asked::Check) => {

@@ -40,6 +40,23 @@ pub(super) fn termination() -> io::Result<impl Future<Output = ()>> {
     Ok(async { drop(came.await) })
 }
 
+/// That a file may not grow further (`RLIMIT_FSIZE`) is an error of the write, as a full disk is, and no reason to end without
+/// a word; which is what SIGXFSZ does by default.
+#[cfg(unix)]
+pub(super) fn survive_file_size_limit() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let runtime = super::serving::runtime()?;
+    let _context = runtime.enter();
+    // What it does stays so when this is dropped.
+    signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+}
+
+#[cfg(not(unix))]
+pub(super) fn survive_file_size_limit() -> io::Result<()> {
+    Ok(())
+}
+
 /// Resolves at the first interrupt from the keyboard.
 #[cfg(not(unix))]
 pub(super) fn termination() -> io::Result<impl Future<Output = ()>> {
