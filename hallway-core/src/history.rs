@@ -115,11 +115,8 @@ impl History {
 
     /// Lets the oldest go, if it may; says whether it has.
     fn pop_stored(&mut self) -> bool {
-        let stored = self.stored;
-        let Some(oldest) = self.messages.front().filter(|oldest| oldest.seq <= stored).cloned() else {
-            return false;
-        };
-        self.messages.pop_front();
+        let may_go = self.messages.front().is_some_and(|oldest| oldest.seq <= self.stored);
+        let Some(oldest) = may_go.then(|| self.messages.pop_front()).flatten() else { return false };
         self.bytes -= oldest.cost();
         self.forget_shared();
         true
