@@ -63,8 +63,12 @@ impl Posting {
             (Known::Waiting, _) => return,
             (Known::New, None) => {
                 let chat = rooms.post(&room, username, text, now.wall);
-                let receipt = chat.map(|chat| Receipt { seq: chat.seq, sent_at: chat.sent_at });
-                self.settle(key, answer, receipt.ok_or(PostError::Closed), now);
+                self.settle(
+                    key,
+                    answer,
+                    chat.map(|chat| Receipt::from(&*chat)).ok_or(PostError::Closed),
+                    now,
+                );
             }
             (Known::New, Some(journal)) => {
                 let is_relaxed = journal.durability() == Durability::Relaxed;
@@ -109,8 +113,8 @@ impl Posting {
                     } else {
                         message.say(rooms);
                     }
-                    let receipt = message.receipt().ok_or(PostError::Closed);
-                    self.give_back(message, receipt, rooms, now);
+                    let receipt = message.chat().map(|chat| Receipt::from(&**chat));
+                    self.give_back(message, receipt.ok_or(PostError::Closed), rooms, now);
                 }
             }
             Done::NotStored(batch, _) if is_relaxed => {
@@ -226,10 +230,6 @@ impl Unstored {
         if let (Some(chat), Some(room)) = (self.chat(), rooms.room(&self.room)) {
             room.stored_up_to(chat.seq);
         }
-    }
-
-    fn receipt(&self) -> Option<Receipt> {
-        self.chat().map(|chat| Receipt { seq: chat.seq, sent_at: chat.sent_at })
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
 
-use crate::error::PostError;
+use crate::{error::PostError, event::Chat};
 
 /// That a message was accepted: it has its place in the room's sequence and, where the hub has a store, is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,13 @@ pub struct Receipt {
     pub seq: u64,
     /// When the hub accepted it.
     pub sent_at: OffsetDateTime,
+}
+
+impl From<&Chat> for Receipt {
+    /// Of the message that has this place.
+    fn from(chat: &Chat) -> Self {
+        Self { seq: chat.seq, sent_at: chat.sent_at }
+    }
 }
 
 /// Waits for what becomes of a message that was [submitted](crate::MemberSender::submit).
