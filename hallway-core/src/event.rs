@@ -50,9 +50,15 @@ impl Chat {
         self.text.is_empty()
     }
 
+    /// Bytes of its name and its text, as pages and stores count them.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.username.len() + self.text.len()
+    }
+
     /// Bytes counted for it against the hub's limits.
     pub(crate) fn cost(&self) -> usize {
-        SLOT_BYTES + self.username.len() + self.text.len()
+        SLOT_BYTES + self.bytes()
     }
 }
 

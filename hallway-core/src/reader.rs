@@ -93,15 +93,8 @@ impl Reader {
 
 /// Takes the newest of `messages`, which are the newest there are of those asked for: as many as the limit allows.
 pub(crate) fn newest(mut messages: Vec<Arc<Chat>>, limit: PageLimit) -> Page {
-    let mut bytes = 0;
-    let mut count = 0;
-    for chat in messages.iter().rev().take(limit.messages) {
-        bytes += chat.username.len() + chat.text.len();
-        if bytes > limit.bytes && count > 0 {
-            break;
-        }
-        count += 1;
-    }
+    let mut page = limit.filling();
+    let count = messages.iter().rev().take_while(|chat| page.takes(chat)).count();
     let older = messages.len() - count;
     messages.drain(..older);
     Page { messages, more: older > 0 }

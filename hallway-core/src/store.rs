@@ -132,6 +132,34 @@ pub struct PageLimit {
     pub bytes: usize,
 }
 
+impl PageLimit {
+    /// A page under this limit, to be filled message by message, from the one next to where it is asked for.
+    #[must_use]
+    pub fn filling(self) -> Filling {
+        Filling { left: self, is_empty: true }
+    }
+}
+
+/// How much a page still takes: see [`PageLimit::filling`].
+#[derive(Clone, Copy, Debug)]
+pub struct Filling {
+    left: PageLimit,
+    is_empty: bool,
+}
+
+impl Filling {
+    /// Whether the page takes this message; the first that it does not take is the end of it.
+    pub fn takes(&mut self, chat: &Chat) -> bool {
+        let PageLimit { messages, bytes } = self.left;
+        if messages == 0 || chat.bytes() > bytes && !self.is_empty {
+            return false;
+        }
+        self.left = PageLimit { messages: messages - 1, bytes: bytes.saturating_sub(chat.bytes()) };
+        self.is_empty = false;
+        true
+    }
+}
+
 /// What is kept of each room and of all, beside which everything is. By default everything is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension as _, Result as SqliteResult, Row, Transaction}
 
 use crate::{
     error::failed,
-    rows::{self, bytes, millis},
+    rows::{self, millis},
 };
 
 /// What is kept of a room: its row.
@@ -62,7 +62,7 @@ pub(crate) fn append(transaction: &Transaction<'_>, batch: &[Entry]) -> Result<A
             sent_at: millis(chat.sent_at),
             username: &chat.username,
             text: &chat.text,
-            bytes: bytes(chat),
+            bytes: chat.bytes() as u64,
         };
         room.add(transaction, &message).map_err(failed)?;
         appended.bytes += message.bytes;

@@ -9,7 +9,7 @@ use hallway_core::{
 use rusqlite::{Connection, Error, OptionalExtension as _, Result, types::Type};
 use time::OffsetDateTime;
 
-use crate::rows::{self, bytes, millis_up};
+use crate::rows::{self, millis_up};
 
 /// A room with its newest messages, as of one moment.
 pub(crate) fn room(
@@ -57,11 +57,10 @@ pub(crate) fn page(
     let mut statement = connection.prepare_cached(statement)?;
     let mut found = statement.query((room.as_str(), saturated(place), saturated(limit.messages as u64)))?;
     let mut messages = Vec::new();
-    let mut total = 0_u64;
+    let mut page = limit.filling();
     while let Some(row) = found.next()? {
         let chat = rows::chat(row)?;
-        total += bytes(&chat);
-        if total > limit.bytes as u64 && !messages.is_empty() {
+        if !page.takes(&chat) {
             break;
         }
         messages.push(chat);

@@ -52,8 +52,3 @@ fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
 pub(crate) fn chat(row: &Row<'_>) -> Result<Arc<Chat>> {
     Ok(Arc::new(Chat::new(row.get(0)?, time(row, 1)?, row.get(2)?, row.get(3)?)))
 }
-
-/// Bytes counted of a message: those of its name and its text.
-pub(crate) fn bytes(chat: &Chat) -> u64 {
-    (chat.username.len() + chat.text.len()) as u64
-}

@@ -114,7 +114,7 @@ impl Store for MemoryStore {
             });
             room.seq = chat.seq;
             room.sent_at = chat.sent_at;
-            room.bytes += bytes(chat);
+            room.bytes += chat.bytes() as u64;
             room.messages.push_back(Arc::clone(chat));
             if let Some(reference) = reference {
                 kept.references.push_back(StoredReference {
@@ -181,21 +181,13 @@ impl Room {
 
     fn pop(&mut self) {
         if let Some(oldest) = self.messages.pop_front() {
-            self.bytes -= bytes(&oldest);
+            self.bytes -= oldest.bytes() as u64;
         }
     }
 
     fn page(&self, side: Side, limit: PageLimit) -> Vec<Arc<Chat>> {
-        let mut left = limit;
-        let fits = |chat: &&Arc<Chat>| {
-            let bytes = usize::try_from(bytes(chat)).unwrap_or(usize::MAX);
-            let is_first = left.messages == limit.messages;
-            if left.messages == 0 || (bytes > left.bytes && !is_first) {
-                return false;
-            }
-            left = PageLimit { messages: left.messages - 1, bytes: left.bytes.saturating_sub(bytes) };
-            true
-        };
+        let mut page = limit.filling();
+        let fits = |chat: &&Arc<Chat>| page.takes(chat);
         let end = |seq: u64, or_equal: bool| {
             self.messages.partition_point(|chat| chat.seq < seq || or_equal && chat.seq == seq)
         };
@@ -209,10 +201,6 @@ impl Room {
             }
         }
     }
-}
-
-fn bytes(chat: &Chat) -> u64 {
-    (chat.username.len() + chat.text.len()) as u64
 }
 
 /// Messages that a step of tidying lets go at most.
