@@ -160,32 +160,26 @@ impl Hub {
         limit: usize,
     ) -> Result<Page, HistoryError> {
         let before = before.unwrap_or(u64::MAX);
+        let limit = PageLimit { messages: limit, bytes: self.config.page_bytes };
         // One more, to know whether there are more.
-        let count = limit.saturating_add(1);
+        let count = limit.messages.saturating_add(1);
         let (reply, here) = oneshot::channel();
         let ask = Command::History { room: room.clone(), before, count, reply };
         self.postbox.send(ask).await.map_err(|_| HistoryError::Closed)?;
         let here = here.await.map_err(|_| HistoryError::Closed)?;
-        let (mut messages, oldest) = here.unwrap_or((Vec::new(), u64::MAX));
-        let mut is_cut = false;
-        if messages.len() < count
-            && let Some(reader) = &self.reader
-        {
-            let reader = reader.upgrade().ok_or(HistoryError::Closed)?;
-            let rest = PageLimit { messages: count - messages.len(), bytes: self.config.page_bytes };
-            let mut older = reader.page(room, Side::Before(before.min(oldest)), rest).await?;
-            is_cut = older.first().is_some_and(|first| first.seq > 1) && older.len() < rest.messages;
-            older.append(&mut messages);
-            messages = older;
-        }
-        let mut page = reader::newest(messages, PageLimit { messages: limit, bytes: self.config.page_bytes });
-        if is_cut
-            && !page.more
-            && let (Some(first), Some(reader)) = (page.messages.first(), &self.reader)
-        {
+        let (here, oldest) = here.unwrap_or((Vec::new(), u64::MAX));
+        let Some(reader) = self.reader.as_ref().filter(|_| here.len() < count) else {
+            return Ok(reader::newest(here, limit));
+        };
+
+        let reader = reader.upgrade().ok_or(HistoryError::Closed)?;
+        let rest = PageLimit { messages: count - here.len(), ..limit };
+        let mut messages = reader.page(room, Side::Before(before.min(oldest)), rest).await?;
+        messages.extend(here);
+        let mut page = reader::newest(messages, limit);
+        if let Some(first) = page.messages.first().filter(|first| !page.more && first.seq > 1) {
             // The store had no more, or no more that fits.
             let one = PageLimit { messages: 1, bytes: 0 };
-            let reader = reader.upgrade().ok_or(HistoryError::Closed)?;
             page.more = !reader.page(room, Side::Before(first.seq), one).await?.is_empty();
         }
         Ok(page)
