@@ -13,8 +13,9 @@ use hallway_core::{
 use tokio_tungstenite::tungstenite::Bytes;
 
 use super::{
-    batch::{BATCH_BYTES, Batch, Encoder, frame_end, text_frame},
+    batch::{BATCH_BYTES, Batch, Encoder},
     edition::Edition,
+    frames::{frame_end, text_frame},
 };
 use crate::{counters, dialect::Dialect};
 

@@ -4,7 +4,7 @@ use tokio_tungstenite::tungstenite::Bytes;
 use super::{joining::OWN_BYTES, *};
 use crate::{
     dialect::Dialect,
-    fanout::{Budget, batch::frame_end},
+    fanout::{Budget, frames::frame_end},
 };
 
 /// It tells every count at once.
