@@ -8,13 +8,12 @@ use std::{ops::RangeInclusive, sync::Arc};
 
 use hallway_core::{Event, Lost, Member, MemberReceiver, RoomFeed, TryRecvError};
 use tokio::time::sleep;
-use tokio_tungstenite::tungstenite::Bytes;
 use tracing::warn;
 
 use crate::{
     counters,
-    dialect::{Dialect, Limits, Writer},
-    fanout::{BATCH_BYTES, Joiner, push_text_frame},
+    dialect::{Dialect, Limits},
+    fanout::{BATCH_BYTES, Frames, Joiner},
     session::{Seated, Shared},
     transport::End,
     wire::Wire,
@@ -30,7 +29,7 @@ pub(crate) async fn seat(
 ) -> Result<Seated, End> {
     let room = member.room().clone();
     let (sender, receiver) = member.split();
-    let mut first = First { writer: Writer::new(dialect), json: Vec::new(), frames: Vec::new() };
+    let mut first = First { frames: Frames::new(dialect) };
     let welcome = receiver.welcome();
     let limits = Limits {
         message_bytes: shared.hub.config().max_message_bytes,
@@ -39,7 +38,7 @@ pub(crate) async fn seat(
         history: shared.hub.config().history,
     };
     if let Some(json) = dialect.welcome(room.as_str(), sender.username(), welcome, limits) {
-        push_text_frame(&mut first.frames, &json);
+        first.frames.push(&json);
     }
     let (joiner, feed) = if welcome.resumed {
         tokio::select! {
@@ -53,7 +52,7 @@ pub(crate) async fn seat(
         }
         let seq = welcome.seq;
         let (replay, feed) = receiver.into_parts();
-        (Joiner { dialect, head: first.frames, replay, seq }, feed)
+        (Joiner { dialect, head: first.frames.take(), replay, seq }, feed)
     };
     let seat = wire.attach(&shared.fan_out, &room, joiner, feed).ok_or(End::Internal)?;
     Ok(Seated { sender, seat, dialect })
@@ -69,7 +68,7 @@ async fn resume(
     shared: &Shared,
 ) -> Result<(Joiner, RoomFeed), End> {
     let stall_timeout = shared.config.stall_timeout;
-    let dialect = first.writer.dialect();
+    let dialect = first.frames.dialect();
     let (mut next, mut seq) = (after + 1, receiver.welcome().seq);
     let mut is_sent = false;
     loop {
@@ -88,19 +87,19 @@ async fn resume(
         next = newest.seq + 1;
         counters::missed_page();
         first.extend(page.into_iter().map(Event::Chat));
-        wire.send(first.take(), stall_timeout).await?;
+        wire.send(first.frames.take().into(), stall_timeout).await?;
         is_sent = true;
     }
     let (mut replay, mut feed) = receiver.into_parts();
     first.gap_up_to(next, replay.history.first().map_or(seq + 1, |chat| chat.seq));
     if !is_sent {
-        return Ok((Joiner { dialect, head: first.frames, replay, seq }, feed));
+        return Ok((Joiner { dialect, head: first.frames.take(), replay, seq }, feed));
     }
 
     for chat in &*replay.history {
-        first.push(&Event::Chat(Arc::clone(chat)));
+        first.frames.event(&Event::Chat(Arc::clone(chat)));
         if first.is_full() {
-            wire.send(first.take(), stall_timeout).await?;
+            wire.send(first.frames.take().into(), stall_timeout).await?;
         }
     }
     replay.history = [].into();
@@ -116,10 +115,10 @@ async fn resume(
                         seq = chat.seq;
                     }
                     let before = first.frames.len();
-                    first.push(&event);
+                    first.frames.event(&event);
                     rest = rest.saturating_sub(first.frames.len() - before);
                     if first.is_full() {
-                        wire.send(first.take(), stall_timeout).await?;
+                        wire.send(first.frames.take().into(), stall_timeout).await?;
                     }
                 }
             }
@@ -131,7 +130,7 @@ async fn resume(
             Err(TryRecvError::Empty | TryRecvError::Closed) => break,
         }
     }
-    Ok((Joiner { dialect, head: first.frames, replay, seq }, feed))
+    Ok((Joiner { dialect, head: first.frames.take(), replay, seq }, feed))
 }
 
 /// Nobody is sent what it missed for longer than others are what is left for them.
@@ -143,23 +142,13 @@ async fn too_late(shared: &Shared) {
 
 /// Frames that go to one member before all else.
 struct First {
-    writer: Writer,
-    json: Vec<u8>,
-    frames: Vec<u8>,
+    frames: Frames,
 }
 
 impl First {
-    fn push(&mut self, event: &Event) {
-        self.json.clear();
-        self.writer.event(event, &mut self.json);
-        if !self.json.is_empty() {
-            push_text_frame(&mut self.frames, &self.json);
-        }
-    }
-
     fn extend(&mut self, events: impl IntoIterator<Item = Event>) {
         for event in events {
-            self.push(&event);
+            self.frames.event(&event);
         }
     }
 
@@ -171,19 +160,15 @@ impl First {
     }
 
     fn gap(&mut self, places: &RangeInclusive<u64>) {
-        if let Some(json) = self.writer.dialect().gone(places) {
+        if let Some(json) = self.frames.dialect().gone(places) {
             counters::gap();
-            push_text_frame(&mut self.frames, &json);
+            self.frames.push(&json);
         }
     }
 
     /// Whether it has as much as is kept for a client that does not take it.
     fn is_full(&self) -> bool {
         self.frames.len() >= BATCH_BYTES
-    }
-
-    fn take(&mut self) -> Bytes {
-        std::mem::take(&mut self.frames).into()
     }
 }
 

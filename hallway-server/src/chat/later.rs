@@ -10,12 +10,12 @@ use std::{
     task::{Context, Poll},
 };
 
-use hallway_core::{Acknowledgement, HistoryError, Page, PostError, Receipt, Reference};
+use hallway_core::{Acknowledgement, HistoryError, Page, PostError, Reference};
 
 use crate::{
     counters,
-    dialect::{Dialect, Reason, Writer},
-    fanout::{Seat, push_text_frame, text_frame},
+    dialect::{Dialect, Reason},
+    fanout::{Frames, Seat, text_frame},
     session::Shared,
 };
 
@@ -90,10 +90,10 @@ impl<'s> Later<'s> {
                 }
                 self.is_telling = false;
             }
-            let mut piece = Piece { writer: Writer::new(dialect), frames: Vec::new(), json: Vec::new() };
+            let mut piece = Frames::new(dialect);
             let mut has_come = self.settle(cx, &mut piece, seat, shared);
             if let Some(Asked { answer, .. }) = &mut self.asked
-                && piece.frames.len() < PIECE_BYTES
+                && piece.len() < PIECE_BYTES
                 && let Poll::Ready(answer) = answer.as_mut().poll(cx)
             {
                 has_come = true;
@@ -105,17 +105,17 @@ impl<'s> Later<'s> {
             }
             // It is the server that did not read.
             seat.hear();
-            if !piece.frames.is_empty() {
-                self.is_telling = !seat.tell(piece.frames);
+            if !piece.is_empty() {
+                self.is_telling = !seat.tell(piece.take());
             }
         }
     }
 
     /// Takes out the messages whose fate is known by now; says whether there was one.
-    fn settle(&mut self, cx: &mut Context<'_>, piece: &mut Piece, seat: &Seat, shared: &Shared) -> bool {
+    fn settle(&mut self, cx: &mut Context<'_>, piece: &mut Frames, seat: &Seat, shared: &Shared) -> bool {
         let mut has_come = false;
         let mut acks = 0;
-        while piece.frames.len() < PIECE_BYTES
+        while piece.len() < PIECE_BYTES
             && let Some((acknowledgement, _)) = self.outstanding.front_mut()
             && let Poll::Ready(outcome) = Pin::new(acknowledgement).poll(cx)
         {
@@ -124,11 +124,11 @@ impl<'s> Later<'s> {
             match (outcome, reference) {
                 (Ok(receipt), Some(reference)) => {
                     acks += 1;
-                    piece.acknowledge(&reference, receipt);
+                    piece.write(|writer, json| writer.acknowledgement(&reference, receipt, json));
                 }
                 // The hub has failed, and that ends the session.
                 (Ok(_), None) | (Err(PostError::Closed), _) => {}
-                (Err(error), reference) => piece.refuse(&error.into(), reference.as_ref(), seat),
+                (Err(error), reference) => refuse(piece, &error.into(), reference.as_ref(), seat),
             }
         }
         if acks > 0 {
@@ -146,7 +146,7 @@ impl<'s> Later<'s> {
         &mut self,
         answer: Answer,
         reference: Option<Reference>,
-        piece: &mut Piece,
+        piece: &mut Frames,
         seat: &Seat,
         shared: &Shared,
     ) -> bool {
@@ -161,51 +161,30 @@ impl<'s> Later<'s> {
             }
             Answer::Page(Ok(page)) => {
                 counters::history_page();
-                piece.show(&page, reference.as_ref());
+                piece.write(|writer, json| writer.page(&page, reference.as_ref(), json));
             }
             Answer::Accepted(Err(PostError::Closed)) | Answer::Page(Err(HistoryError::Closed)) => {
                 return true;
             }
-            Answer::Accepted(Err(error)) => piece.refuse(&error.into(), reference.as_ref(), seat),
-            Answer::Page(Err(error)) => piece.refuse(&error.into(), reference.as_ref(), seat),
+            Answer::Accepted(Err(error)) => refuse(piece, &error.into(), reference.as_ref(), seat),
+            Answer::Page(Err(error)) => refuse(piece, &error.into(), reference.as_ref(), seat),
         }
         false
     }
 }
 
-/// Frames that a client is told at once.
-struct Piece {
-    writer: Writer,
-    frames: Vec<u8>,
-    json: Vec<u8>,
-}
-
-impl Piece {
-    fn acknowledge(&mut self, reference: &Reference, receipt: Receipt) {
-        self.json.clear();
-        self.writer.acknowledgement(reference, receipt, &mut self.json);
-        push_text_frame(&mut self.frames, &self.json);
+/// Says that something was refused. Where the dialect has notices alone, these may be forgotten.
+fn refuse(piece: &mut Frames, reason: &Reason, reference: Option<&Reference>, seat: &Seat) {
+    match reason {
+        Reason::Post(PostError::Unavailable(_)) | Reason::History(_) => counters::unavailable(),
+        Reason::Post(_) | Reason::Frame(_) => counters::message_refused(),
     }
-
-    fn show(&mut self, page: &Page, reference: Option<&Reference>) {
-        self.json.clear();
-        self.writer.page(page, reference, &mut self.json);
-        push_text_frame(&mut self.frames, &self.json);
-    }
-
-    /// Where the dialect has notices alone, these may be forgotten.
-    fn refuse(&mut self, reason: &Reason, reference: Option<&Reference>, seat: &Seat) {
-        match reason {
-            Reason::Post(PostError::Unavailable(_)) | Reason::History(_) => counters::unavailable(),
-            Reason::Post(_) | Reason::Frame(_) => counters::message_refused(),
-        }
-        let dialect = self.writer.dialect();
-        let frame = dialect.refusal(reason, reference);
-        if dialect.has_acknowledgements() {
-            push_text_frame(&mut self.frames, &frame);
-        } else {
-            seat.put_aside(&text_frame(&frame));
-        }
+    let dialect = piece.dialect();
+    let refusal = dialect.refusal(reason, reference);
+    if dialect.has_acknowledgements() {
+        piece.push(&refusal);
+    } else {
+        seat.put_aside(&text_frame(&refusal));
     }
 }
 

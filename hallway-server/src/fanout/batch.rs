@@ -5,8 +5,8 @@ use std::{mem, ops::RangeInclusive};
 use hallway_core::{Event, log::Item};
 use tokio_tungstenite::tungstenite::Bytes;
 
-use super::frames::push_text_frame;
-use crate::dialect::{Dialect, Writer};
+use super::frames::Frames;
+use crate::dialect::Dialect;
 
 /// Whole frames, sealed. Server frames are not masked (RFC 6455 section 5.1), so the same bytes serve all members.
 #[derive(Clone, Debug)]
@@ -23,9 +23,7 @@ pub(super) struct Batch {
 #[derive(Debug)]
 pub(super) struct Encoder {
     full: usize,
-    writer: Writer,
-    frames: Vec<u8>,
-    json: Vec<u8>,
+    frames: Frames,
     chats: u64,
     missed: u64,
     count: Option<(usize, usize)>,
@@ -34,22 +32,17 @@ pub(super) struct Encoder {
 impl Encoder {
     /// An encoder of batches that are full at `full` bytes.
     pub(super) fn new(dialect: Dialect, full: usize) -> Self {
-        let writer = Writer::new(dialect);
-        Self { full, writer, frames: Vec::new(), json: Vec::new(), chats: 0, missed: 0, count: None }
+        Self { full, frames: Frames::new(dialect), chats: 0, missed: 0, count: None }
     }
 
     pub(super) fn dialect(&self) -> Dialect {
-        self.writer.dialect()
+        self.frames.dialect()
     }
 
     /// Appends an event's frame, if it has one.
     pub(super) fn push(&mut self, event: &Event) {
         let start = self.frames.len();
-        self.json.clear();
-        self.writer.event(event, &mut self.json);
-        if !self.json.is_empty() {
-            push_text_frame(&mut self.frames, &self.json);
-        }
+        self.frames.event(event);
         match event {
             Event::Chat(_) => self.chats += 1,
             Event::Count(_) => self.count = Some((start, self.frames.len())),
@@ -60,7 +53,7 @@ impl Encoder {
     /// Appends the frame that says that these messages are lost.
     pub(super) fn push_missed(&mut self, places: &RangeInclusive<u64>) {
         let json = self.dialect().missed(places);
-        push_text_frame(&mut self.frames, &json);
+        self.frames.push(&json);
         self.missed += (places.end() + 1).saturating_sub(*places.start());
     }
 
@@ -82,11 +75,9 @@ impl Encoder {
 
     /// Ends the batch; the next one begins empty.
     pub(super) fn seal(&mut self) -> Batch {
-        let frames = Bytes::copy_from_slice(&self.frames);
-        let count = self.count.take().map(|(start, end)| frames.slice(start..end));
-        self.frames.clear();
         // A burst of the largest messages must not leave the room with its buffer for ever.
-        self.frames.shrink_to(2 * BATCH_BYTES);
+        let frames = self.frames.seal(2 * BATCH_BYTES);
+        let count = self.count.take().map(|(start, end)| frames.slice(start..end));
         Batch { frames, chats: mem::take(&mut self.chats), missed: mem::take(&mut self.missed), count }
     }
 }

@@ -40,7 +40,7 @@ use broadcast::Broadcast;
 pub(crate) use broadcast::Joiner;
 pub(crate) use budget::Budget;
 use budget::Share;
-pub(crate) use frames::{frame_end, push_text_frame, text_frame};
+pub(crate) use frames::{Frames, frame_end, text_frame};
 use link::{Link, Ticks};
 use outlet::Written;
 use room::{LongPasses, Place, Room};
