@@ -1,13 +1,13 @@
-//! A store in memory, which refuses or waits when it is told to.
+//! The store in memory, which refuses or waits when it is told to.
 
 use std::{
-    collections::HashMap,
+    collections::HashSet,
     sync::{Arc, Condvar, Mutex, MutexGuard},
 };
 
 use hallway_core::{
-    Chat, Durability, Epoch, Retention, RoomName, Store, StoreError,
-    store::{Entry, PageLimit, Side, StoredReference, StoredRoom, Tidied},
+    Chat, Durability, Retention, RoomName, Store, StoreError,
+    store::{Entry, MemoryStore, PageLimit, Side, StoredReference, StoredRoom, Tidied},
 };
 use time::OffsetDateTime;
 
@@ -17,14 +17,14 @@ pub(crate) struct Memory(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
+    store: MemoryStore,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    rooms: HashMap<RoomName, (Epoch, Vec<Arc<Chat>>)>,
-    references: Vec<StoredReference>,
+    erased: HashSet<(RoomName, u64)>,
     takes_nothing: bool,
     shows_nothing: bool,
     is_held: bool,
@@ -47,96 +47,80 @@ impl Memory {
         self.0.changed.notify_all();
     }
 
-    /// The oldest messages of a room go, up to this one, and nobody is told.
+    /// The oldest messages of the room, which is the only one, go up to this one, and nobody is told.
     pub(crate) fn lose(&self, room: &str, up_to: u64) {
-        let room: RoomName = room.parse().expect("a room name");
-        let mut state = self.state();
-        state.rooms.get_mut(&room).expect("a room").1.retain(|chat| chat.seq > up_to);
+        let room = room.parse().expect("a room name");
+        let kept = self.0.store.room(&room, PageLimit { messages: 0, bytes: 0 }).expect("a store in memory");
+        let mut keep = Retention::default();
+        keep.messages = Some(kept.expect("a room").seq - up_to);
+        let now = OffsetDateTime::now_utc();
+        let tidied = self.0.store.tidy(&keep, now, OffsetDateTime::UNIX_EPOCH).expect("a store in memory");
+        assert_eq!(tidied.first_seqs, [(room, up_to + 1)]);
     }
 
     /// A message is erased.
     pub(crate) fn erase(&self, room: &str, seq: u64) {
-        let room: RoomName = room.parse().expect("a room name");
-        for chat in &mut self.state().rooms.get_mut(&room).expect("a room").1 {
-            if chat.seq == seq {
-                *chat = Arc::new(Chat::new(seq, chat.sent_at, "".into(), "".into()));
-            }
-        }
+        self.state().erased.insert((room.parse().expect("a room name"), seq));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().expect("no panic")
     }
+
+    fn without_erased(&self, room: &RoomName, chats: &mut [Arc<Chat>]) {
+        let state = self.state();
+        for chat in chats {
+            if state.erased.contains(&(room.clone(), chat.seq)) {
+                *chat = Arc::new(Chat::new(chat.seq, chat.sent_at, "".into(), "".into()));
+            }
+        }
+    }
 }
 
 impl Store for Memory {
-    fn begin(&self, _: Durability, _: OffsetDateTime) -> Result<(), StoreError> {
-        Ok(())
+    fn begin(&self, durability: Durability, now: OffsetDateTime) -> Result<(), StoreError> {
+        self.0.store.begin(durability, now)
     }
 
     fn references(&self, since: OffsetDateTime, limit: usize) -> Result<Vec<StoredReference>, StoreError> {
-        let state = self.state();
-        let newest = state.references.iter().rev().take(limit);
-        Ok(newest.rev().filter(|reference| reference.sent_at >= since).cloned().collect())
+        self.0.store.references(since, limit)
     }
 
     fn room(&self, room: &RoomName, newest: PageLimit) -> Result<Option<StoredRoom>, StoreError> {
-        let state = self.state();
-        let Some((epoch, chats)) = state.rooms.get(room) else { return Ok(None) };
-        let last = chats.last().expect("a room with a message");
-        let from = chats.len().saturating_sub(newest.messages);
-        Ok(Some(StoredRoom {
-            epoch: epoch.clone(),
-            seq: last.seq,
-            first_seq: chats[0].seq,
-            sent_at: last.sent_at,
-            newest: chats[from..].to_vec(),
-        }))
+        let mut kept = self.0.store.room(room, newest)?;
+        if let Some(kept) = &mut kept {
+            self.without_erased(room, &mut kept.newest);
+        }
+        Ok(kept)
     }
 
     fn page(&self, room: &RoomName, side: Side, limit: PageLimit) -> Result<Vec<Arc<Chat>>, StoreError> {
-        let state = self.state();
-        if state.shows_nothing {
+        if self.state().shows_nothing {
             return Err(StoreError::Failed("it shows nothing".to_owned()));
         }
-        let Some((_, chats)) = state.rooms.get(room) else { return Ok(Vec::new()) };
-        Ok(match side {
-            Side::Before(place) => {
-                let older: Vec<_> = chats.iter().filter(|chat| chat.seq < place).cloned().collect();
-                older[older.len().saturating_sub(limit.messages)..].to_vec()
-            }
-            Side::After(place) => {
-                chats.iter().filter(|chat| chat.seq > place).take(limit.messages).cloned().collect()
-            }
-        })
+        let mut page = self.0.store.page(room, side, limit)?;
+        self.without_erased(room, &mut page);
+        Ok(page)
     }
 
     fn append(&self, batch: &[Entry]) -> Result<(), StoreError> {
-        let mut state = self.0.changed.wait_while(self.state(), |state| state.is_held).expect("no panic");
+        let state = self.0.changed.wait_while(self.state(), |state| state.is_held).expect("no panic");
         if state.takes_nothing {
             return Err(StoreError::Full);
         }
-        for Entry { room, epoch, chat, reference } in batch {
-            let kept = state.rooms.entry(room.clone()).or_insert_with(|| (epoch.clone(), Vec::new()));
-            kept.1.push(Arc::clone(chat));
-            if let Some(reference) = reference {
-                state.references.push(StoredReference {
-                    room: room.clone(),
-                    username: Arc::clone(&chat.username),
-                    reference: reference.clone(),
-                    seq: chat.seq,
-                    sent_at: chat.sent_at,
-                });
-            }
-        }
-        Ok(())
+        self.0.store.append(batch)
     }
 
-    fn tidy(&self, _: &Retention, _: OffsetDateTime, _: OffsetDateTime) -> Result<Tidied, StoreError> {
-        Ok(Tidied::default())
+    fn tidy(
+        &self,
+        keep: &Retention,
+        now: OffsetDateTime,
+        references_since: OffsetDateTime,
+    ) -> Result<Tidied, StoreError> {
+        self.0.store.tidy(keep, now, references_since)
     }
 
     fn close(&self) -> Result<(), StoreError> {
-        Ok(())
+        self.0.store.close()
     }
 }
