@@ -3,13 +3,13 @@
 use std::{io, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{Parser, ValueEnum};
+use hallway_harness::program::{self, raise_file_limit};
 use tokio::runtime::Builder;
 
 use crate::{
     disk,
-    figures::grouped,
+    figures::{self, grouped},
     folder::Folder,
-    program::{self, raise_file_limit},
     report::{self, Sheet},
     row::{Bench, Row},
 };
@@ -109,6 +109,6 @@ fn the_disk(bench: &Bench) -> io::Result<Sheet> {
     let mut sheet = Sheet::new("disk".to_owned());
     let rate = disk::rate(bench.folder.path())?;
     sheet.figure("4 KiB appended, and fdatasync, for 1 s", format!("{} a second", grouped(rate.syncs)));
-    sheet.figure("each", rate.latencies.text());
+    sheet.figure("each", figures::text(&rate.latencies));
     Ok(sheet)
 }

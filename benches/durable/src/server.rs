@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hallway_harness::{Process, within};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, prlimit};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
@@ -17,7 +18,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{client::within, process::Process, report::Sheet, row::Bench};
+use crate::{report::Sheet, row::Bench};
 
 /// How long a server may take to listen, to end, and to write the end of its log.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -8,10 +8,11 @@ use std::{
     time::Duration,
 };
 
+use hallway_harness::within;
 use serde::Deserialize;
 use tokio::{io::AsyncWriteExt, process::Command};
 
-use crate::{client::within, row::Bench};
+use crate::row::Bench;
 
 /// After that a command has failed.
 const LIMIT: Duration = Duration::from_secs(120);

@@ -10,11 +10,12 @@ use std::{
 };
 
 use clap::{Args, Parser, Subcommand, builder::FalseyValueParser};
+use hallway_harness::program::raise_file_limit;
 
 use crate::{
     contender::{Contender, HALLWAY},
     floor,
-    machine::{Cores, Place, raise_file_limit},
+    machine::{Cores, Place},
     report::Report,
     rounds::Plan,
     scenario::{self, Bench, Scenario},

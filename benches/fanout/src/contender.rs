@@ -2,9 +2,11 @@
 
 use std::{
     env, io,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
 };
+
+use hallway_harness::program;
 
 /// How a server is started. It listens on the port that `PORT` names, on the loopback.
 #[derive(Clone, Debug)]
@@ -32,7 +34,7 @@ impl Contender {
     pub(crate) fn hallway(path: Option<PathBuf>, arguments: &str) -> io::Result<Self> {
         let program = match path {
             Some(path) => path,
-            None => build()?,
+            None => program::build()?,
         };
         let hallway = Self::new(HALLWAY, program, &arguments.split_whitespace().collect::<Vec<_>>());
         let has_said = hallway.arguments.iter().any(|argument| argument.starts_with("--data"));
@@ -46,7 +48,7 @@ impl Contender {
 
     /// Bun: at `path`, or on `PATH`, or where `npm install --prefix target/bun bun` puts it; `None` if it is nowhere.
     pub(crate) fn bun(path: Option<PathBuf>) -> Option<Self> {
-        let root = root();
+        let root = program::root();
         let program = path
             .into_iter()
             .chain(["bun".into(), root.join("target/bun/node_modules/.bin/bun")])
@@ -80,31 +82,4 @@ impl Contender {
         let help = Command::new(&self.program).arg("--help").stdin(Stdio::null()).output();
         help.is_ok_and(|help| String::from_utf8_lossy(&help.stdout).contains(option))
     }
-}
-
-/// The root of the workspace.
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(2)
-        .expect("benches/fanout is two folders deep")
-        .to_owned()
-}
-
-/// Builds `hallway-server` with the profile of this program, so that it lies beside it.
-fn build() -> io::Result<PathBuf> {
-    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .args(["build", "--quiet", "--package", "hallway-server", "--manifest-path"])
-        .arg(root().join("Cargo.toml"));
-    if cfg!(debug_assertions) {
-        eprintln!("warning: not built with --release: the figures are of no use");
-    } else {
-        cargo.arg("--release");
-    }
-    let program = env::current_exe()?.with_file_name("hallway-server");
-    if cargo.status()?.success() {
-        return Ok(program);
-    }
-    Err(io::Error::other("cargo could not build hallway-server"))
 }

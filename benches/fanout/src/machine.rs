@@ -1,11 +1,8 @@
-//! The machine: which cores there are, and how many files may be open.
+//! The machine: which cores there are.
 
 use std::io;
 
-use rustix::{
-    process::{Resource, Rlimit, getrlimit, setrlimit},
-    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
-};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// One core for the servers, another for the client.
 #[derive(Clone, Copy)]
@@ -46,11 +43,4 @@ impl Cores {
         }
         Ok(sched_setaffinity(None, &cores)?)
     }
-}
-
-/// Raises the number of files that may be open as far as this user may; servers started from here inherit it.
-pub(crate) fn raise_file_limit() -> io::Result<u64> {
-    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
-    Ok(maximum.unwrap_or(u64::MAX))
 }

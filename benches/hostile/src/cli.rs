@@ -3,10 +3,10 @@
 use std::{io, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{Parser, ValueEnum};
+use hallway_harness::program::{self, raise_file_limit};
 use tokio::runtime::Builder;
 
 use crate::{
-    program::{self, raise_file_limit},
     report::{self, Sheet},
     row::{Bench, Row},
 };

@@ -4,10 +4,6 @@
 mod cli;
 mod client;
 mod figures;
-mod metrics;
-mod process;
-mod program;
-mod random;
 mod report;
 mod row;
 mod server;

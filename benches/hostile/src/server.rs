@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hallway_harness::{Metrics, Process, within};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
@@ -16,13 +17,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::{
-    client::{served, within},
-    metrics::Metrics,
-    process::Process,
-    report::Sheet,
-    row::Bench,
-};
+use crate::{client::served, report::Sheet, row::Bench};
 
 /// How long a server may take to listen, and to write the end of its log.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -128,7 +123,7 @@ impl Server {
     }
 
     async fn read_metrics(&mut self) -> io::Result<()> {
-        let metrics = Metrics::read(self.address).await?.since(&self.before);
+        let metrics = Metrics::read(self.address).await?.moved(&self.before);
         lock(&self.log).metrics = Some(metrics);
         Ok(())
     }

@@ -4,6 +4,7 @@
 
 use std::{io, net::SocketAddr, ops::Range, time::Duration};
 
+use hallway_harness::within;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
@@ -15,7 +16,6 @@ use tokio::{
 use super::{
     event::{Event, Page, Welcome},
     frame::{CLOSE, FIN, Head, TEXT, put},
-    within,
 };
 
 /// How long a page, or the end of a connection, may be waited for.

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hallway_harness::within;
 use tokio::{
     io::AsyncWriteExt,
     time::{MissedTickBehavior, interval},
@@ -12,9 +13,9 @@ use tokio::{
 
 use super::Bench;
 use crate::{
-    client::{Client, Event, say, within},
+    client::{Client, Event, say},
     disk::Disk,
-    figures::{Latencies, millis},
+    figures::{Latencies, millis, text},
     report::Sheet,
     server::Server,
 };
@@ -53,11 +54,11 @@ pub(super) async fn run(bench: &Bench, sheet: &mut Sheet) -> io::Result<()> {
     }
     let rate = f64::from(messages) / begin.elapsed().as_secs_f64();
     sheet.figure("messages a second, one after the other", format!("{rate:.0}"));
-    sheet.figure("4 KiB appended, and fdatasync, in between", syncs.text());
+    sheet.figure("4 KiB appended, and fdatasync, in between", text(&syncs));
     let limit = bench.time(2 * syncs.p99() + SLACK);
     sheet.below(
         "from a message to its ack: p99, < 2 such syncs (p99) + 5 ms",
-        acks.text(),
+        text(&acks),
         acks.p99(),
         limit,
     );

@@ -6,11 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hallway_harness::within;
 use tokio::{io::AsyncWriteExt, net::tcp::OwnedWriteHalf, task::JoinHandle, time::sleep};
 
 use super::{Bench, NO_RATE};
 use crate::{
-    client::{Ack, Client, Event, Reader, Refusal, say, within},
+    client::{Ack, Client, Event, Reader, Refusal, say},
     figures::grouped,
     report::Sheet,
     server::Server,

@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hallway_harness::Random;
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 
 use self::{
@@ -24,7 +25,6 @@ use super::{Bench, NO_RATE};
 use crate::{
     client::Client,
     figures::grouped,
-    random::Random,
     report::Sheet,
     server::Server,
     tool::{export, verify},

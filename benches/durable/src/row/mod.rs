@@ -10,8 +10,9 @@ mod throughput;
 use std::{io, path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
+use hallway_harness::within;
 
-use crate::{client::within, folder::Folder, report::Sheet};
+use crate::{folder::Folder, report::Sheet};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Row {

@@ -6,12 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hallway_harness::{Random, get};
+
 use super::Bench;
 use crate::{
-    client::{Chat, Client, get},
+    client::{Chat, Client},
     disk::forget_cached,
-    figures::{Latencies, grouped, mib, millis, seconds},
-    random::Random,
+    figures::{self, Latencies, grouped, mib, millis, seconds},
     report::Sheet,
     server::Server,
     tool::{import, text},
@@ -57,7 +58,7 @@ pub(super) async fn run(bench: &Bench, sheet: &mut Sheet) -> io::Result<()> {
     let limit = bench.time(PAGE_WITHIN);
     for (whose, latencies) in [("a random room", of_random), ("the largest room", of_largest)] {
         let what = format!("a cold page of {PAGE}, of {whose}: p99");
-        sheet.below(what, latencies.text(), latencies.p99(), limit);
+        sheet.below(what, figures::text(&latencies), latencies.p99(), limit);
     }
     let (now, most) = server.process.resident()?;
     sheet.figure("memory at the end", format!("{} (peak {})", mib(now), mib(most)));

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hallway_harness::Process;
 use tokio::{
     sync::{Semaphore, mpsc, watch},
     task::JoinSet,
@@ -18,7 +19,6 @@ use self::returner::{Frame, Missed, Outcome, comes_back};
 use super::Bench;
 use crate::{
     figures::{Latencies, grouped, mib, millis, seconds, share},
-    process::Process,
     report::Sheet,
     server::Server,
     tool::{epochs, import},

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hallway_harness::{Metrics, Process};
 use tokio::{task::JoinSet, time::sleep};
 
 use self::talker::{Talk, Talker};
@@ -17,8 +18,6 @@ use crate::{
     client::Client,
     disk,
     figures::{grouped, per_second, share},
-    metrics::Metrics,
-    process::Process,
     report::Sheet,
     server::Server,
 };

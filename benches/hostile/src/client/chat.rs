@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hallway_harness::within;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
@@ -16,11 +17,16 @@ use tokio::{
     },
 };
 
-use super::{
-    frame::{CLOSE, FIN, Head, TEXT, put},
-    http::request,
-    within,
-};
+use super::frame::{CLOSE, FIN, Head, TEXT, put};
+
+/// The request with which a client joins.
+pub(crate) fn request(address: SocketAddr, room: &str, name: &str) -> String {
+    // The key is the example of RFC 6455 section 1.3.
+    format!(
+        "GET /chat?username={name}&room={room} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\n\
+         Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+}
 
 /// Connects.
 pub(crate) async fn dial(address: SocketAddr) -> io::Result<TcpStream> {

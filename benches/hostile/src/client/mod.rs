@@ -2,17 +2,15 @@
 
 mod chat;
 mod frame;
-mod http;
 mod pair;
 
-use std::{io, time::Duration};
+use std::io;
 
-use tokio::{runtime::Builder, sync::oneshot, time::timeout};
+use tokio::{runtime::Builder, sync::oneshot};
 
 pub(crate) use self::{
-    chat::{Client, Heard, Reader, dial, say, served, text_of},
+    chat::{Client, Heard, Reader, dial, request, say, served, text_of},
     frame::{CLOSE, CONTINUATION, FIN, Head, PING, TEXT, put, put_head},
-    http::{get, request},
     pair::{Chatted, Pair},
 };
 
@@ -34,14 +32,4 @@ where
 /// What was done aside, once it is done.
 pub(crate) async fn joined<T>(outcome: oneshot::Receiver<io::Result<T>>) -> io::Result<T> {
     outcome.await.map_err(|_| io::Error::other("a thread of this program failed"))?
-}
-
-/// The outcome of `work`, or an error that says what did not happen in time.
-pub(crate) async fn within<T>(
-    limit: Duration,
-    what: &str,
-    work: impl Future<Output = io::Result<T>>,
-) -> io::Result<T> {
-    let late = |_| io::Error::new(io::ErrorKind::TimedOut, format!("{what}: not within {limit:?}"));
-    timeout(limit, work).await.map_err(late)?
 }

@@ -11,6 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hallway_harness::within;
 use tokio::{
     io::AsyncWriteExt,
     net::tcp::OwnedWriteHalf,
@@ -19,8 +20,8 @@ use tokio::{
     try_join,
 };
 
-use super::{Client, Reader, aside, chat::say, joined, within};
-use crate::figures::{Latencies, since, stamp};
+use super::{Client, Reader, aside, chat::say, joined};
+use crate::figures::{Latencies, since, stamp, text};
 
 /// Each of the two says something so often: 40 messages a second, below the default rate of 50.
 const EVERY: Duration = Duration::from_millis(25);
@@ -50,7 +51,7 @@ impl Chatted {
     }
 
     pub(crate) fn text(&self) -> String {
-        format!("{}, {} of {} heard", self.latencies.text(), self.heard, self.expected)
+        format!("{}, {} of {} heard", text(&self.latencies), self.heard, self.expected)
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hallway_harness::Random;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     task::JoinSet,
@@ -20,7 +21,6 @@ use super::Bench;
 use crate::{
     client::{dial, served},
     figures::millis,
-    random::Random,
     report::Sheet,
     server::Server,
 };

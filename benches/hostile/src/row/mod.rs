@@ -12,13 +12,9 @@ mod unfinished;
 use std::{io, path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
+use hallway_harness::{Growth, within};
 
-use crate::{
-    client::{Chatted, within},
-    figures,
-    process::Growth,
-    report::Sheet,
-};
+use crate::{client::Chatted, figures, report::Sheet};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Row {

@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
+use hallway_harness::{Growth, Process, Random};
 use tokio::{
     io::AsyncWriteExt,
     net::tcp::OwnedWriteHalf,
@@ -12,9 +13,7 @@ use tokio::{
 use super::{Bench, judge_memory};
 use crate::{
     client::{Client, Reader, aside, joined, say},
-    figures::{Latencies, since, stamp},
-    process::{Growth, Process},
-    random::Random,
+    figures::{Latencies, since, stamp, text},
     report::Sheet,
     server::Server,
 };
@@ -55,7 +54,7 @@ pub(super) async fn run(bench: &Bench, sheet: &mut Sheet) -> io::Result<()> {
     let promise = format!("{READERS} of {READERS}");
     let figure = format!("{} of {READERS}", said.complete);
     sheet.judge("readers that heard all of it, in one order", figure, promise, said.complete == READERS);
-    sheet.below("lag of the readers", said.lag.text(), said.lag.max(), bench.latency(LAG));
+    sheet.below("lag of the readers", text(&said.lag), said.lag.max(), bench.latency(LAG));
     judge_memory(sheet, "memory", &said.growth);
     drop(stalled);
     server.end().await

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use hallway_harness::within;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -19,7 +20,7 @@ use tokio::{
 
 use super::Bench;
 use crate::{
-    client::{CLOSE, Client, FIN, Heard, dial, put, request, say, text_of, within},
+    client::{CLOSE, Client, FIN, Heard, dial, put, request, say, text_of},
     figures::seconds,
     report::Sheet,
     server::Server,

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hallway_harness::Process;
 use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
@@ -18,7 +19,6 @@ use super::{Bench, judge_pair};
 use crate::{
     client::{Client, Heard, Pair},
     figures::seconds,
-    process::Process,
     report::Sheet,
     server::Server,
 };

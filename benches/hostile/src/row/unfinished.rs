@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
+use hallway_harness::within;
 use tokio::{
     io::AsyncWriteExt,
     task::JoinSet,
@@ -10,7 +11,7 @@ use tokio::{
 
 use super::{Bench, judge_memory};
 use crate::{
-    client::{CONTINUATION, Client, FIN, TEXT, put, put_head, say, within},
+    client::{CONTINUATION, Client, FIN, TEXT, put, put_head, say},
     figures::mib,
     report::Sheet,
     server::Server,

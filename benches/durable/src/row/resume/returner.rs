@@ -7,10 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hallway_harness::within;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::{
-    client::{Client, Position, Reader, within},
+    client::{Client, Position, Reader},
     tool::text,
 };
 

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use crate::{client::request as handshake, random::Random};
+use hallway_harness::Random;
+
+use crate::client::request as handshake;
 
 /// Rooms that they ask for: few, so that some meet.
 const ROOMS: usize = 50;

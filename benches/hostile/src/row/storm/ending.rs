@@ -2,10 +2,11 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
+use hallway_harness::{get, within};
 use socket2::SockRef;
 use tokio::{io::AsyncWriteExt, net::TcpStream, time::sleep};
 
-use crate::client::{Client, FIN, TEXT, dial, get, put, request, say, within};
+use crate::client::{Client, FIN, TEXT, dial, put, request, say};
 
 /// Where they all are.
 pub(super) const ROOM: &str = "storm";

@@ -1,17 +1,21 @@
-//! How the server's own metrics moved, where it has some.
+//! The server's own metrics, where it has some.
 
 use std::{collections::BTreeMap, io, net::SocketAddr};
 
-use crate::client::get;
+use crate::get;
 
 /// The metrics whose names begin with `hallway_`, at one moment; or the status that `GET /metrics` answers instead.
-pub(crate) enum Metrics {
+#[derive(Debug)]
+pub enum Metrics {
+    /// Those that there are.
     Read(BTreeMap<String, f64>),
+    /// There are none: the status.
     Absent(u16),
 }
 
 impl Metrics {
-    pub(crate) async fn read(address: SocketAddr) -> io::Result<Self> {
+    /// Asks the server.
+    pub async fn read(address: SocketAddr) -> io::Result<Self> {
         let (status, page) = get(address, "/metrics").await?;
         if status != 200 {
             return Ok(Self::Absent(status));
@@ -19,8 +23,19 @@ impl Metrics {
         Ok(Self::Read(page.lines().filter_map(metric).collect()))
     }
 
+    /// By how much a metric has grown since `before`; nothing where there is none of that name.
+    #[must_use]
+    pub fn since(&self, before: &Self, name: &str) -> Option<f64> {
+        let value = |metrics: &Self| match metrics {
+            Self::Read(metrics) => metrics.get(name).copied(),
+            Self::Absent(_) => None,
+        };
+        Some(value(self)? - value(before).unwrap_or_default())
+    }
+
     /// In one line: what has changed since `before`.
-    pub(crate) fn since(&self, before: &Self) -> String {
+    #[must_use]
+    pub fn moved(&self, before: &Self) -> String {
         match (before, self) {
             (Self::Read(before), Self::Read(after)) => moved(before, after),
             (Self::Absent(status), _) | (_, Self::Absent(status)) => {
@@ -50,19 +65,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_changed_is_named_and_what_did_not_is_not() {
+    fn what_changed_is_named_and_what_is_absent_is_no_zero() {
         let read = |page: &str| Metrics::Read(page.lines().filter_map(metric).collect());
         let before = read("# TYPE hallway_a counter\nhallway_a 1\nhallway_b 7\nprocess_c 1");
         let after = read(
             "hallway_a{reason=\"x y\"} 2\nhallway_a 3\nhallway_b 7\nhallway_d_bucket{le=\"1\"} 5\nprocess_c 2",
         );
-        assert_eq!(after.since(&before), "hallway_a +2, hallway_a{reason=\"x y\"} +2");
-        assert_eq!(after.since(&after), "no metric changed");
+        assert_eq!(after.moved(&before), "hallway_a +2, hallway_a{reason=\"x y\"} +2");
+        assert_eq!((after.since(&before, "hallway_a"), after.since(&before, "hallway_x")), (Some(2.0), None));
+        assert_eq!(after.moved(&after), "no metric changed");
     }
 
     #[test]
     fn that_there_are_none_is_said() {
         let absent = Metrics::Absent(404);
-        assert_eq!(absent.since(&absent), "no metrics: GET /metrics answers 404");
+        assert_eq!(absent.moved(&absent), "no metrics: GET /metrics answers 404");
     }
 }

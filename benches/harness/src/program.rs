@@ -9,7 +9,7 @@ use std::{
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The server at `path`, or the one that cargo builds beside this program.
-pub(crate) fn find(path: Option<PathBuf>) -> io::Result<PathBuf> {
+pub fn find(path: Option<PathBuf>) -> io::Result<PathBuf> {
     match path {
         Some(path) if path.is_file() => Ok(path),
         Some(path) => Err(io::Error::other(format!("there is no {}", path.display()))),
@@ -17,14 +17,18 @@ pub(crate) fn find(path: Option<PathBuf>) -> io::Result<PathBuf> {
     }
 }
 
+/// The root of the workspace.
+#[must_use]
+pub fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
 /// Builds `hallway-server` with the profile of this program, so that it lies beside it.
-fn build() -> io::Result<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2);
-    let root = root.expect("benches/durable is two folders deep");
+pub fn build() -> io::Result<PathBuf> {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .args(["build", "--quiet", "--package", "hallway-server", "--manifest-path"])
-        .arg(root.join("Cargo.toml"));
+        .arg(root().join("Cargo.toml"));
     if cfg!(debug_assertions) {
         eprintln!("warning: not built with --release: the figures are of no use");
     } else {
@@ -38,7 +42,7 @@ fn build() -> io::Result<PathBuf> {
 }
 
 /// Raises the number of files that may be open as far as this user may, and says how many that is; the servers inherit it.
-pub(crate) fn raise_file_limit() -> io::Result<u64> {
+pub fn raise_file_limit() -> io::Result<u64> {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
     Ok(maximum.unwrap_or(u64::MAX))

@@ -1,4 +1,4 @@
-//! What `/proc` says of the server: its memory, its CPU time, its open files.
+//! What `/proc` says of a process: its memory, its CPU time, its open files.
 
 use std::{
     fs, io,
@@ -14,11 +14,17 @@ use crate::figures::mib;
 
 /// A process, by its number.
 #[derive(Clone, Copy)]
-pub(crate) struct Process(pub(crate) u32);
+pub struct Process(pub u32);
 
 impl Process {
+    /// This program's own.
+    #[must_use]
+    pub fn this() -> Self {
+        Self(std::process::id())
+    }
+
     /// CPU time of all its threads.
-    pub(crate) fn cpu(self) -> io::Result<Duration> {
+    pub fn cpu(self) -> io::Result<Duration> {
         let stat = self.read("stat")?;
         // The name, in parentheses, may hold anything; behind it come the fields from the third on.
         let (_, fields) = stat.rsplit_once(')').ok_or_else(|| unreadable("stat"))?;
@@ -27,12 +33,17 @@ impl Process {
     }
 
     /// How many files it has open.
-    pub(crate) fn descriptors(self) -> io::Result<usize> {
+    pub fn descriptors(self) -> io::Result<usize> {
         Ok(fs::read_dir(format!("/proc/{}/fd", self.0))?.count())
     }
 
+    /// What is resident now, in bytes, and the most that ever was.
+    pub fn resident(self) -> io::Result<(u64, u64)> {
+        Ok((self.memory("VmRSS")?, self.memory("VmHWM")?))
+    }
+
     /// Begins to watch how its memory grows.
-    pub(crate) fn watch_memory(self) -> io::Result<MemoryWatch> {
+    pub fn watch_memory(self) -> io::Result<MemoryWatch> {
         // Sets the peak to what is resident now (proc(5)).
         fs::write(format!("/proc/{}/clear_refs", self.0), "5")?;
         let (resident, anonymous) = (self.memory("VmRSS")?, self.memory("RssAnon")?);
@@ -72,7 +83,7 @@ fn unreadable(what: &str) -> io::Error {
 }
 
 /// A thread that looks at a process's memory.
-pub(crate) struct MemoryWatch {
+pub struct MemoryWatch {
     process: Process,
     resident: u64,
     anonymous: u64,
@@ -81,7 +92,8 @@ pub(crate) struct MemoryWatch {
 }
 
 impl MemoryWatch {
-    pub(crate) fn end(self) -> io::Result<Growth> {
+    /// Ends the watch.
+    pub fn end(self) -> io::Result<Growth> {
         let peak = self.process.memory("VmHWM")?;
         self.is_over.store(true, Relaxed);
         let anonymous = self.sampler.join().map_err(|_| unreadable("RssAnon"))?;
@@ -93,7 +105,7 @@ impl MemoryWatch {
 }
 
 /// By how many bytes memory grew at most.
-pub(crate) struct Growth {
+pub struct Growth {
     /// The kernel's own peak of what is resident, above what was resident before.
     peak: u64,
     /// The highest sample of anonymous memory, above that of before.
@@ -102,11 +114,14 @@ pub(crate) struct Growth {
 
 impl Growth {
     /// The greater of the two: the kernel keeps its peak only roughly.
-    pub(crate) fn most(&self) -> u64 {
+    #[must_use]
+    pub fn most(&self) -> u64 {
         self.peak.max(self.anonymous)
     }
 
-    pub(crate) fn text(&self) -> String {
+    /// As the table has it.
+    #[must_use]
+    pub fn text(&self) -> String {
         format!("+{} (anonymous +{})", mib(self.peak), mib(self.anonymous))
     }
 }
@@ -117,14 +132,16 @@ mod tests {
 
     #[test]
     fn this_process_has_memory_time_and_open_files() {
-        let this = Process(std::process::id());
+        let this = Process::this();
         assert!(this.memory("VmHWM").unwrap() >= this.memory("RssAnon").unwrap());
+        let (now, most) = this.resident().unwrap();
+        assert!(now > 0 && most >= now / 2);
         assert!(this.cpu().is_ok() && this.descriptors().unwrap() >= 3);
     }
 
     #[test]
     fn memory_that_was_taken_shows_in_the_growth() {
-        let watch = Process(std::process::id()).watch_memory().unwrap();
+        let watch = Process::this().watch_memory().unwrap();
         let taken = vec![1_u8; 32 << 20];
         let growth = watch.end().unwrap();
         assert!(growth.most() >= 30 << 20, "{} of {}", growth.text(), taken.len());

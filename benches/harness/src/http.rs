@@ -7,13 +7,13 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::within;
+use crate::within;
 
 /// How long a request may take.
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// The status and the text that this path is answered with.
-pub(crate) async fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
+pub async fn get(address: SocketAddr, path: &str) -> io::Result<(u16, String)> {
     within(LIMIT, path, async {
         let mut stream = TcpStream::connect(address).await?;
         let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
