@@ -3,14 +3,17 @@
 use std::{io, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{Parser, ValueEnum};
-use hallway_harness::program::{self, raise_file_limit};
+use hallway_harness::{
+    Sheet,
+    program::{self, raise_file_limit},
+    report,
+};
 use tokio::runtime::Builder;
 
 use crate::{
     disk,
     figures::{self, grouped},
     folder::Folder,
-    report::{self, Sheet},
     row::{Bench, Row},
 };
 

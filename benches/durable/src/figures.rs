@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-pub(crate) use hallway_harness::figures::{Latencies, grouped, limit, mib, millis, seconds};
+pub(crate) use hallway_harness::figures::{Latencies, grouped, mib, millis, seconds};
 
 /// As the table has them.
 pub(crate) fn text(latencies: &Latencies) -> String {

@@ -6,7 +6,6 @@ mod client;
 mod disk;
 mod figures;
 mod folder;
-mod report;
 mod row;
 mod server;
 mod tool;

@@ -7,6 +7,8 @@ mod metrics;
 mod process;
 pub mod program;
 mod random;
+pub mod report;
+mod server;
 
 use std::{io, time::Duration};
 
@@ -17,6 +19,8 @@ pub use self::{
     metrics::Metrics,
     process::{Growth, MemoryWatch, Process},
     random::Random,
+    report::Sheet,
+    server::Server,
 };
 
 /// The outcome of `work`, or an error that says what did not happen in time.

@@ -13,7 +13,7 @@ use std::{
 use crate::figures::mib;
 
 /// A process, by its number.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Process(pub u32);
 
 impl Process {
@@ -83,6 +83,7 @@ fn unreadable(what: &str) -> io::Error {
 }
 
 /// A thread that looks at a process's memory.
+#[derive(Debug)]
 pub struct MemoryWatch {
     process: Process,
     resident: u64,
@@ -105,6 +106,7 @@ impl MemoryWatch {
 }
 
 /// By how many bytes memory grew at most.
+#[derive(Debug)]
 pub struct Growth {
     /// The kernel's own peak of what is resident, above what was resident before.
     peak: u64,

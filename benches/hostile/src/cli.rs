@@ -3,13 +3,14 @@
 use std::{io, path::PathBuf, process::ExitCode, time::Instant};
 
 use clap::{Parser, ValueEnum};
-use hallway_harness::program::{self, raise_file_limit};
+use hallway_harness::{
+    Sheet,
+    program::{self, raise_file_limit},
+    report,
+};
 use tokio::runtime::Builder;
 
-use crate::{
-    report::{self, Sheet},
-    row::{Bench, Row},
-};
+use crate::row::{Bench, Row};
 
 /// Attacks a Hallway server as hostile clients do, and says which of its promises it keeps
 #[derive(Debug, Parser)]

@@ -4,7 +4,6 @@
 mod cli;
 mod client;
 mod figures;
-mod report;
 mod row;
 mod server;
 

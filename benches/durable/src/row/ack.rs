@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hallway_harness::within;
+use hallway_harness::{Sheet, within};
 use tokio::{
     io::AsyncWriteExt,
     time::{MissedTickBehavior, interval},
@@ -16,7 +16,6 @@ use crate::{
     client::{Client, Event, say},
     disk::Disk,
     figures::{Latencies, millis, text},
-    report::Sheet,
     server::Server,
 };
 

@@ -6,14 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hallway_harness::within;
+use hallway_harness::{Sheet, within};
 use tokio::{io::AsyncWriteExt, net::tcp::OwnedWriteHalf, task::JoinHandle, time::sleep};
 
 use super::{Bench, NO_RATE};
 use crate::{
     client::{Ack, Client, Event, Reader, Refusal, say},
     figures::grouped,
-    report::Sheet,
     server::Server,
     tool::{export, verify},
 };

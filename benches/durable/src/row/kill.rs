@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hallway_harness::Random;
+use hallway_harness::{Random, Sheet};
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 
 use self::{
@@ -25,7 +25,6 @@ use super::{Bench, NO_RATE};
 use crate::{
     client::Client,
     figures::grouped,
-    report::Sheet,
     server::Server,
     tool::{export, verify},
 };

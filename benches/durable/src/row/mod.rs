@@ -10,9 +10,9 @@ mod throughput;
 use std::{io, path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
-use hallway_harness::within;
+use hallway_harness::{Sheet, within};
 
-use crate::{folder::Folder, report::Sheet};
+use crate::folder::Folder;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Row {

@@ -6,14 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hallway_harness::{Random, get};
+use hallway_harness::{Random, Sheet, get};
 
 use super::Bench;
 use crate::{
     client::{Chat, Client},
     disk::forget_cached,
     figures::{self, Latencies, grouped, mib, millis, seconds},
-    report::Sheet,
     server::Server,
     tool::{import, text},
 };

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hallway_harness::Process;
+use hallway_harness::{Process, Sheet};
 use tokio::{
     sync::{Semaphore, mpsc, watch},
     task::JoinSet,
@@ -19,7 +19,6 @@ use self::returner::{Frame, Missed, Outcome, comes_back};
 use super::Bench;
 use crate::{
     figures::{Latencies, grouped, mib, millis, seconds, share},
-    report::Sheet,
     server::Server,
     tool::{epochs, import},
 };

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hallway_harness::{Metrics, Process};
+use hallway_harness::{Metrics, Process, Sheet};
 use tokio::{task::JoinSet, time::sleep};
 
 use self::talker::{Talk, Talker};
@@ -18,7 +18,6 @@ use crate::{
     client::Client,
     disk,
     figures::{grouped, per_second, share},
-    report::Sheet,
     server::Server,
 };
 

@@ -5,13 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hallway_harness::Sheet;
 use tokio::{io::AsyncWriteExt, time::sleep};
 
 use super::{Bench, judge_pair};
 use crate::{
     client::{Pair, dial, request, served},
     figures::{percent, seconds, share},
-    report::Sheet,
     server::Server,
 };
 

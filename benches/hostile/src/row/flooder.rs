@@ -6,13 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hallway_harness::Sheet;
 use tokio::{io::AsyncWriteExt, net::tcp::OwnedWriteHalf, sync::watch, time::sleep};
 
 use super::{Bench, judge_memory, judge_pair};
 use crate::{
     client::{CONTINUATION, Client, FIN, PING, Pair, TEXT, put, say},
     figures::{mib, percent, share},
-    report::Sheet,
     server::Server,
 };
 

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hallway_harness::Random;
+use hallway_harness::{Random, Sheet};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     task::JoinSet,
@@ -21,7 +21,6 @@ use super::Bench;
 use crate::{
     client::{dial, served},
     figures::millis,
-    report::Sheet,
     server::Server,
 };
 

@@ -12,9 +12,9 @@ mod unfinished;
 use std::{io, path::PathBuf, time::Duration};
 
 use clap::ValueEnum;
-use hallway_harness::{Growth, within};
+use hallway_harness::{Growth, Sheet, within};
 
-use crate::{client::Chatted, figures, report::Sheet};
+use crate::{client::Chatted, figures};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Row {

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use hallway_harness::{Growth, Process, Random};
+use hallway_harness::{Growth, Process, Random, Sheet};
 use tokio::{
     io::AsyncWriteExt,
     net::tcp::OwnedWriteHalf,
@@ -14,7 +14,6 @@ use super::{Bench, judge_memory};
 use crate::{
     client::{Client, Reader, aside, joined, say},
     figures::{Latencies, since, stamp, text},
-    report::Sheet,
     server::Server,
 };
 

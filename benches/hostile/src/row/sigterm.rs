@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use hallway_harness::within;
+use hallway_harness::{Sheet, within};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -22,7 +22,6 @@ use super::Bench;
 use crate::{
     client::{CLOSE, Client, FIN, Heard, dial, put, request, say, text_of},
     figures::seconds,
-    report::Sheet,
     server::Server,
 };
 

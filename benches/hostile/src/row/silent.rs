@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hallway_harness::Sheet;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     task::JoinSet,
@@ -20,7 +21,6 @@ use super::Bench;
 use crate::{
     client::{aside, dial, joined, request, served},
     figures::{Latencies, millis, seconds},
-    report::Sheet,
     server::Server,
 };
 

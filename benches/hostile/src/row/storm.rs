@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use hallway_harness::Process;
+use hallway_harness::{Process, Sheet};
 use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
@@ -19,7 +19,6 @@ use super::{Bench, judge_pair};
 use crate::{
     client::{Client, Heard, Pair},
     figures::seconds,
-    report::Sheet,
     server::Server,
 };
 

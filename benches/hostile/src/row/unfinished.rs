@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use hallway_harness::within;
+use hallway_harness::{Sheet, within};
 use tokio::{
     io::AsyncWriteExt,
     task::JoinSet,
@@ -13,7 +13,6 @@ use super::{Bench, judge_memory};
 use crate::{
     client::{CONTINUATION, Client, FIN, TEXT, put, put_head, say},
     figures::mib,
-    report::Sheet,
     server::Server,
 };
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::report::Sheet;
+use hallway_harness::Sheet;
 
 /// A message with its number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,10 +2,14 @@
 
 use std::{io, mem, time::Duration};
 
-use crate::{figures, server::Witness};
+use crate::{
+    figures::{grouped, limit},
+    server::Witness,
+};
 
 /// What one row says.
-pub(crate) struct Sheet {
+#[derive(Debug)]
+pub struct Sheet {
     row: String,
     lines: Vec<[String; 5]>,
     witnesses: Vec<Witness>,
@@ -16,7 +20,9 @@ pub(crate) struct Sheet {
 const HEAD: [&str; 5] = ["row", "what", "figure", "promise", "met"];
 
 impl Sheet {
-    pub(crate) fn new(row: String) -> Self {
+    /// That of this row, empty.
+    #[must_use]
+    pub fn new(row: String) -> Self {
         Self { row, lines: Vec::new(), witnesses: Vec::new(), metrics: Vec::new(), missed: 0 }
     }
 
@@ -25,8 +31,13 @@ impl Sheet {
         self.witnesses.push(witness);
     }
 
+    /// How the metrics of a server moved.
+    pub fn moved(&mut self, metrics: String) {
+        self.metrics.push(metrics);
+    }
+
     /// A figure, and what was promised of it.
-    pub(crate) fn judge(
+    pub fn judge(
         &mut self,
         what: impl Into<String>,
         figure: impl Into<String>,
@@ -38,25 +49,31 @@ impl Sheet {
         self.lines.push([self.row.clone(), what.into(), figure.into(), promise.into(), met.to_owned()]);
     }
 
+    /// Faults of which there must be none; the first one is shown.
+    pub fn none(&mut self, what: impl Into<String>, faults: usize, first: Option<&str>) {
+        let first = first.map(|first| format!(", first: {first}")).unwrap_or_default();
+        self.judge(what, format!("{}{first}", grouped(faults as u64)), "0", faults == 0);
+    }
+
     /// A figure that must be below a time.
-    pub(crate) fn below(
+    pub fn below(
         &mut self,
         what: impl Into<String>,
         figure: impl Into<String>,
         is: Duration,
         limit: Duration,
     ) {
-        self.judge(what, figure, format!("< {}", figures::limit(limit)), is < limit);
+        self.judge(what, figure, format!("< {}", self::limit(limit)), is < limit);
     }
 
     /// A figure of which nothing is promised.
-    pub(crate) fn figure(&mut self, what: impl Into<String>, figure: impl Into<String>) {
+    pub fn figure(&mut self, what: impl Into<String>, figure: impl Into<String>) {
         let line = [self.row.clone(), what.into(), figure.into(), String::new(), String::new()];
         self.lines.push(line);
     }
 
     /// Judges what every row promises.
-    pub(crate) async fn finish(&mut self, outcome: io::Result<()>) {
+    pub async fn finish(&mut self, outcome: io::Result<()>) {
         if let Err(error) = outcome {
             self.judge("the row itself", error.to_string(), "comes to its end", false);
         }
@@ -64,17 +81,17 @@ impl Sheet {
         for witness in mem::take(&mut self.witnesses) {
             let server = witness.hear().await;
             let death = server.ended_by_itself.map(|status| format!("it ended with {status}"));
-            faults += server.faults + u64::from(death.is_some());
+            faults += server.faults + usize::from(death.is_some());
             first = first.or(server.first_fault).or(death);
             self.metrics.extend(server.metrics);
         }
-        let first = first.map(|first| format!(", first: {first}")).unwrap_or_default();
-        self.judge("panics, failed sessions, deaths", format!("{faults}{first}"), "0", faults == 0);
+        self.none("panics, errors logged, deaths of its own", faults, first.as_deref());
     }
 }
 
 /// Prints the table; says how many promises were not met.
-pub(crate) fn print(sheets: &[Sheet], with_metrics: bool) -> usize {
+#[must_use]
+pub fn print(sheets: &[Sheet], with_metrics: bool) -> usize {
     let lines = || sheets.iter().flat_map(|sheet| &sheet.lines);
     let width = |column: usize| {
         lines().map(|line| &*line[column]).chain([HEAD[column]]).map(|cell| cell.chars().count()).max()
