@@ -269,8 +269,8 @@ export class Chat {
     this.#watch = undefined;
     const frame = parsed(data);
     if (frame) this.#take(frame.type, frame.payload);
-    // A listener may have closed it.
-    if (this.#socket && this.#due > 0) this.#expect(SILENCE);
+    // A listener may have closed it. Until the welcome that is what is due.
+    if (this.#socket && (this.#due > 0 || this.#state !== 'open')) this.#expect(SILENCE);
   }
 
   #take(type, payload) {
@@ -310,8 +310,11 @@ export class Chat {
       for (const ref of [...this.#requests.keys()]) this.#settle(this.#requests, ref).reject(error);
     }
     this.#newest = payload.seq;
+    const socket = this.#socket;
     this.#emit('welcome', { ...payload, isNewEpoch });
-    if (this.#socket) this.#enter('open');
+    // A listener may have closed it, and connected again: there nobody has said welcome yet.
+    if (this.#socket !== socket) return;
+    this.#enter('open');
     this.#flush();
   }
 
