@@ -1,0 +1,228 @@
+/**
+ * Where one writes, and what was written and is not in the room yet. Nothing that was typed is lost: the draft and what could not be
+ * sent are kept over reloads by this, what is on its way by the chat's own outbox.
+ */
+
+import { button, element, text } from './lines.js';
+import { strings } from './strings.js';
+
+export class Composer {
+  #elements;
+  #storage;
+  #heed;
+
+  #chat = null;
+  #key = '';
+  // By reference: what is on its way, and what failed, as it is shown.
+  #pending = new Map();
+  // Messages that came while the acknowledgement has yet to: the text alone says that they are one.
+  #seen = new Set();
+
+  /**
+   * @param {{ form: HTMLFormElement, input: HTMLTextAreaElement, error: HTMLElement, pending: HTMLElement }} elements
+   * @param {Storage | undefined} storage
+   * @param {{ sent(): void }} heed
+   */
+  constructor({ form, input, error, pending }, storage, heed) {
+    this.#elements = { form, input, error, pending };
+    this.#storage = storage;
+    this.#heed = heed;
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    input.addEventListener('keydown', (event) => {
+      // While a word is being composed, Enter chooses it; Safari says so with a key code.
+      if (event.key !== 'Enter' || event.shiftKey || event.isComposing || event.keyCode === 229) return;
+      event.preventDefault();
+      this.#submit();
+    });
+    input.addEventListener('input', () => this.#typed());
+    new ResizeObserver(() => this.#fit()).observe(form);
+  }
+
+  /** Writes into another room. Its draft, and what is unsent from before a reload, are there again. */
+  begin(chat) {
+    this.#chat = chat;
+    this.#key = `hallway:page:${chat.room}:${chat.username}`;
+    this.#pending.clear();
+    this.#seen.clear();
+    this.#elements.pending.replaceChildren();
+    const { draft = '', failed = [] } = this.#kept();
+    for (const item of failed) this.#show(item);
+    for (const item of chat.outbox) this.#show(item);
+    this.#write(draft);
+    this.#say('');
+    chat.on('state', () => {
+      for (const item of this.#pending.values()) if (!item.why) this.#draw(item);
+    });
+    chat.on('sent', ({ ref, seq }) => this.#sent(ref, seq));
+    chat.on('failed', ({ ref, message, error }) => this.#failed(ref, message, error));
+  }
+
+  /** A message of the reader's own is in the room: it is shown there, and not here any more. */
+  arrived({ seq, message }) {
+    const items = [...this.#pending.values()];
+    const item = items.find((each) => each.seq === seq)
+      ?? items.find((each) => !each.why && each.seq === undefined && each.message === message);
+    if (!item) return;
+    if (item.seq === undefined) this.#seen.add(item.ref);
+    this.#hide(item);
+  }
+
+  focus() {
+    this.#elements.input.focus({ preventScroll: true });
+  }
+
+  #submit() {
+    const message = this.#elements.input.value;
+    if (message.trim() === '') return this.focus();
+    if (!this.#send(message)) return;
+    this.#write('');
+    this.#keep();
+    this.focus();
+  }
+
+  /** Whether it is on its way; if not it was said why. */
+  #send(message, ref = reference()) {
+    this.#say('');
+    const sending = this.#chat.send(message, { ref });
+    // How it ends comes as an event: also for those from before a reload, which nobody waits for.
+    const item = this.#chat.outbox.find((each) => each.ref === ref);
+    sending.catch((error) => {
+      if (!item) this.#say(refusal(error));
+    });
+    if (!item) return false;
+    this.#show(item);
+    this.#heed.sent();
+    return true;
+  }
+
+  #sent(ref, seq) {
+    const item = this.#pending.get(ref);
+    if (this.#seen.delete(ref) || !item) return;
+    // Its line stays until the message itself takes its place.
+    item.seq = seq;
+  }
+
+  #failed(ref, message, error) {
+    this.#seen.delete(ref);
+    const why = strings.failures[error.code] ?? (error.code === 'too_long' ? refusal(error) : error.message);
+    this.#show({ ref, message, why, code: error.code });
+    this.#keep();
+  }
+
+  #show(item) {
+    this.#hide(this.#pending.get(item.ref));
+    this.#pending.set(item.ref, item);
+    item.node = element('div', { className: 'line message own' });
+    this.#draw(item);
+    this.#elements.pending.append(item.node);
+  }
+
+  #draw({ node, message, why, ...item }) {
+    node.className = `line message own ${why ? 'failed' : 'sending'}`;
+    const status = element('p', { className: 'status' });
+    if (why) {
+      const actions = [
+        button(strings.tryAgain, () => this.#again({ ...item, message })),
+        button(strings.edit, () => this.#edit({ ...item, message })),
+        button(strings.discard, () => this.#discard(item)),
+      ];
+      status.append(`${strings.notSent(why)} `, ...actions.flatMap((action) => [action, ' ']));
+    } else {
+      status.append(this.#chat.state === 'open' ? strings.sending : strings.waiting);
+    }
+    node.replaceChildren(element('div', { className: 'body' }, text(message), status));
+  }
+
+  #hide(item) {
+    if (!item) return;
+    item.node.remove();
+    this.#pending.delete(item.ref);
+  }
+
+  #again({ ref, message, code }) {
+    const item = this.#pending.get(ref);
+    // The server did not take it: under the same reference it is the same message. Otherwise it is a new one.
+    if (!this.#send(message, code === 'unavailable' ? ref : undefined)) return;
+    if (code !== 'unavailable') this.#hide(item);
+    this.#keep();
+    this.focus();
+  }
+
+  #edit({ ref, message }) {
+    const { value } = this.#elements.input;
+    this.#write(value === '' ? message : `${message}\n${value}`);
+    this.#hide(this.#pending.get(ref));
+    this.#keep();
+    this.focus();
+  }
+
+  #discard({ ref }) {
+    this.#hide(this.#pending.get(ref));
+    this.#keep();
+    this.focus();
+  }
+
+  // What is typed
+
+  #typed() {
+    this.#say('');
+    this.#fit();
+    this.#keep();
+  }
+
+  #write(value) {
+    this.#elements.input.value = value;
+    this.#fit();
+  }
+
+  /** As high as what is in it; the style sheet says how high at most. */
+  #fit() {
+    const { input } = this.#elements;
+    input.style.height = 'auto';
+    input.style.height = `${input.scrollHeight + input.offsetHeight - input.clientHeight}px`;
+  }
+
+  #say(what) {
+    const { input, error } = this.#elements;
+    error.textContent = what;
+    if (what) input.setAttribute('aria-invalid', 'true');
+    else input.removeAttribute('aria-invalid');
+  }
+
+  #kept() {
+    try {
+      return JSON.parse(this.#storage?.getItem(this.#key)) ?? {};
+    } catch {
+      return {};
+    }
+  }
+
+  #keep() {
+    const failed = [...this.#pending.values()].filter(({ why }) => why).map(({ node, ...item }) => item);
+    const draft = this.#elements.input.value;
+    try {
+      if (draft === '' && failed.length === 0) this.#storage?.removeItem(this.#key);
+      else this.#storage?.setItem(this.#key, JSON.stringify({ draft, failed }));
+    } catch {
+      // There is no space: it is kept for as long as the page lives.
+    }
+  }
+}
+
+/** Why the module does not take a message, in the page's words. */
+function refusal({ code, bytes, limit, message }) {
+  switch (code) {
+    case 'too_long': return strings.tooLong(bytes, limit);
+    case 'outbox_full': return strings.outboxFull;
+    case 'closed': return strings.notConnected;
+    default: return message;
+  }
+}
+
+/** Also where there is no `crypto.randomUUID`: in pages without TLS. */
+function reference() {
+  return crypto.getRandomValues(new Uint32Array(4)).join('.');
+}

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { browser } from '../support/browser.js';
+import { running } from '../support/running.js';
+
+const server = running();
+const people = browser();
+
+test('a server that is killed and started again in mid-conversation: nothing is lost, nothing doubled, and it is said', async () => {
+  const alice = await people.join(server, 'alice', { room: 'killed' });
+  const bob = await people.join(server, 'bob', { room: 'killed' });
+  await alice.say('before');
+  await bob.sees('before');
+  await server.kill();
+  await alice.page.getByText('The connection was lost.').waitFor();
+  assert.match(await alice.page.locator('#countdown').textContent(), /^Trying again in \d+ seconds?\.$/);
+  await alice.say('while it was down');
+  await bob.say('also from me');
+  await alice.page.getByText('Will be sent when there is a connection.').waitFor();
+  await alice.picture('disconnected');
+  await server.start();
+  for (const person of [alice, bob]) {
+    await person.isConnected();
+    await person.sees('while it was down');
+    await person.sees('also from me');
+    const texts = await person.texts();
+    assert.equal(texts.length, 3);
+    assert.deepEqual(texts.toSorted(), ['also from me', 'before', 'while it was down']);
+    assert.equal(await person.page.locator('#pending .line').count(), 0);
+    assert.equal(await person.page.locator('.gap').count(), 0);
+  }
+});
+
+test('what was written without a connection survives a reload and is sent once', async () => {
+  const alice = await people.join(server, 'alice', { room: 'reloaded' });
+  await alice.isConnected();
+  await alice.page.context().setOffline(true);
+  await server.kill();
+  await alice.page.getByText('This device is offline.').waitFor();
+  await alice.say('first');
+  await alice.say('second');
+  await alice.input.fill('not finished');
+  await alice.page.context().setOffline(false);
+  await server.start();
+  await alice.reads(['first', 'second']);
+  assert.equal(await alice.input.inputValue(), 'not finished');
+
+  await server.kill();
+  await alice.say('third');
+  await alice.page.getByText('Will be sent when there is a connection.').waitFor();
+  await alice.input.fill('half a');
+  const { page } = alice;
+  // The page comes from the server, too: the reload waits for it.
+  await server.start();
+  await page.reload();
+  await alice.isConnected();
+  await alice.reads(['first', 'second', 'third']);
+  assert.equal(await alice.input.inputValue(), 'half a');
+});
+
+test('a server that shuts down says so, and one can try at once', async () => {
+  const alice = await people.join(server, 'alice', { room: 'shutdown' });
+  await server.stop();
+  await alice.page.getByText('The server is being restarted.').waitFor();
+  await server.start();
+  const now = alice.page.getByRole('button', { name: 'Try now' });
+  // It may have come back by itself.
+  await now.click({ timeout: 1_000 }).catch(() => {});
+  await alice.isConnected();
+});
+
+test('a message that the server cannot store is said to be not sent, and is sent again under the same reference', async () => {
+  const alice = await people.open(server);
+  const references = [];
+  await alice.page.routeWebSocket(/\/chat\?/, (socket) => {
+    const toServer = socket.connectToServer();
+    socket.onMessage((data) => {
+      const { type, payload } = JSON.parse(data);
+      if (type === 'chatMessage') references.push(payload.ref);
+      if (references.length !== 1 || type !== 'chatMessage') return toServer.send(data);
+      const fault = { code: 'unavailable', text: 'the disk is full', ref: payload.ref };
+      socket.send(JSON.stringify({ type: 'error', payload: fault }));
+    });
+  });
+  await alice.page.goto(new URL('/?room=refused&username=alice', server.page).href);
+  await alice.isConnected();
+  await alice.say('important');
+  await alice.page.getByText('Not sent: the server cannot store messages at the moment.').waitFor();
+  await alice.picture('failed');
+  await alice.page.reload();
+  await alice.page.getByText('Not sent:').waitFor();
+  await alice.page.getByRole('button', { name: 'Edit' }).click();
+  assert.equal(await alice.input.inputValue(), 'important');
+  assert.equal(await alice.page.locator('#pending .line').count(), 0);
+  references.length = 0;
+  await alice.input.press('Enter');
+  await alice.page.getByRole('button', { name: 'Try again' }).click();
+  await alice.reads(['important']);
+  assert.equal(references.length, 2);
+  assert.equal(references[0], references[1]);
+  await alice.page.waitForFunction(() => document.querySelectorAll('#pending .line').length === 0);
+});
+
+test('a connection that the server ends for good is said with the reason, and nothing typed is lost', async () => {
+  const alice = await people.open(server);
+  let isFirst = true;
+  await alice.page.routeWebSocket(/\/chat\?/, (socket) => {
+    socket.connectToServer();
+    if (isFirst) setTimeout(() => socket.close({ code: 1009, reason: 'the message is too long' }), 500);
+    isFirst = false;
+  });
+  await alice.page.goto(new URL('/?room=ended&username=alice', server.page).href);
+  await alice.page.getByText('The server ended the connection: the message is too long.').waitFor();
+  await alice.say('still here');
+  await alice.page.getByText('There is no connection. Connect again first.').waitFor();
+  assert.equal(await alice.input.inputValue(), 'still here');
+  await alice.picture('ended');
+  await alice.page.getByRole('button', { name: 'Connect again' }).click();
+  await alice.isConnected();
+  await alice.input.press('Enter');
+  await alice.reads(['still here']);
+});
+
+test('a room that has begun anew is marked, and its messages are told apart from those before', async () => {
+  const memory = server.other({ data: 'none' });
+  await memory.start();
+  const alice = await people.join(memory, 'alice', { room: 'anew' });
+  await alice.say('old');
+  await alice.reads(['old']);
+  await memory.kill();
+  await memory.start();
+  await alice.page.getByText('The room has begun anew.').waitFor();
+  await alice.say('new');
+  await alice.reads(['old', 'new']);
+  await memory.kill();
+});
