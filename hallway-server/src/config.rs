@@ -44,6 +44,9 @@ pub struct Config {
     /// Which web pages may connect. By default those of the server's own host and port.
     pub origins: Origins,
 
+    /// Whether `GET /` is the chat page, and `/hallway.js` its module. Default: yes.
+    pub page: bool,
+
     /// From accepting a connection to the end of its request's head. Default 10 s.
     pub handshake_timeout: Duration,
 
@@ -80,6 +83,7 @@ impl Default for Config {
             rate: 50,
             burst: 200,
             origins: Origins::default(),
+            page: true,
             handshake_timeout: Duration::from_secs(10),
             ping_after: Duration::from_secs(25),
             silence_timeout: Duration::from_secs(60),

@@ -1,4 +1,5 @@
-//! A chat server on a [`Hub`]: WebSockets for its members, plain HTTP beside them, on a listener you bind.
+//! A chat server on a [`Hub`]: WebSockets for its members, plain HTTP and a page to chat in beside them, on a listener you
+//! bind.
 //!
 //! ```no_run
 //! use hallway_core::{Hub, SystemClock};
@@ -32,6 +33,7 @@ pub mod fuzzing;
 mod joining;
 mod listener;
 mod origin;
+mod page;
 mod proxy;
 mod query;
 mod rate;

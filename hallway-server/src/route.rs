@@ -5,7 +5,7 @@ use hallway_core::{Epoch, Position, RoomName};
 use crate::{
     config::Config,
     dialect::{Dialect, whole_number},
-    query,
+    page, query,
     transport::{Answer, Handshake, RequestHead},
 };
 
@@ -32,11 +32,11 @@ pub(crate) fn route(head: &RequestHead, config: &Config) -> Result<Route, Answer
     match head.path() {
         "/chat" => join_request(head, config).map(Route::Join),
         "/metrics" => readable(head).map(|()| Route::Metrics),
-        "/" => {
-            Err(page(head, "Hallway, a chat server. Connect a WebSocket to /chat?username=NAME&room=ROOM"))
-        }
-        "/healthz" => Err(page(head, "ok")),
-        _ => Err(Answer::NotFound),
+        "/healthz" => Err(readable(head).map_or_else(|answer| answer, |()| Answer::Text("ok"))),
+        path => Err(match page::file(path) {
+            Some(file) if config.page => file.answer(head),
+            _ => Answer::NotFound,
+        }),
     }
 }
 
@@ -80,10 +80,6 @@ fn position(query: &str) -> Result<Option<Position>, Answer> {
         bad("after is no whole number: allowed is the seq of the newest message received, 0 for none".into())
     })?;
     Ok(Some(Position { epoch, after }))
-}
-
-fn page(head: &RequestHead, text: &'static str) -> Answer {
-    readable(head).map_or_else(|answer| answer, |()| Answer::Text(text))
 }
 
 fn readable(head: &RequestHead) -> Result<(), Answer> {

@@ -38,9 +38,10 @@ pub(super) fn as_defaults(path: &Path, mut command: Command) -> Result<(Command,
 
 /// Values as a file has them; nothing where the option has none.
 pub(super) fn toml(arg: &Arg, values: &[Cow<'_, str>]) -> Option<String> {
-    let one = |value: &str| match (value.parse(), value.parse()) {
-        (Ok(number), _) => Value::Integer(number),
-        (_, Ok(number)) => Value::Float(number),
+    let one = |value: &str| match (value.parse(), value.parse(), value.parse()) {
+        (Ok(number), ..) => Value::Integer(number),
+        (_, Ok(number), _) => Value::Float(number),
+        (.., Ok(flag)) => Value::Boolean(flag),
         _ => Value::String(value.to_owned()),
     };
     if is_list(arg) {
@@ -65,8 +66,9 @@ fn values(value: &Value, is_list: bool) -> Option<Vec<String>> {
         Value::String(text) => Some(vec![text.clone()]),
         Value::Integer(number) => Some(vec![number.to_string()]),
         Value::Float(number) => Some(vec![number.to_string()]),
+        Value::Boolean(flag) => Some(vec![flag.to_string()]),
         Value::Array(items) if is_list => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
-        Value::Array(_) | Value::Boolean(_) | Value::Datetime(_) | Value::Table(_) => None,
+        Value::Array(_) | Value::Datetime(_) | Value::Table(_) => None,
     }
 }
 

@@ -118,6 +118,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "CIDR", env = "HALLWAY_TRUSTED_PROXY", help_heading = CONNECTIONS, value_delimiter = ',', value_parser = network)]
     trusted_proxy: Vec<IpNet>,
 
+    /// Serve no chat page, and no hallway.js: / is a 404 as well
+    #[arg(long, env = "HALLWAY_NO_PAGE", help_heading = CONNECTIONS, value_name = "true|false", num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true", value_parser = yes_or_no)]
+    no_page: bool,
+
     /// From accepting a connection to the end of its request's head, in seconds; then it is answered with HTTP 408
     #[arg(long, value_name = "SECONDS", env = "HALLWAY_HANDSHAKE_TIMEOUT", help_heading = TIMEOUTS, default_value = in_seconds(Server::default().handshake_timeout), value_parser = seconds)]
     handshake_timeout: Duration,
@@ -253,6 +257,7 @@ impl Args {
         server.rate = self.rate;
         server.burst = self.burst;
         server.origins = self.origins();
+        server.page = !self.no_page;
         server.handshake_timeout = self.handshake_timeout;
         server.ping_after = self.ping_after;
         server.silence_timeout = self.silence_timeout;
@@ -297,6 +302,10 @@ fn days(text: &str) -> Result<u32, &'static str> {
 
 fn room(text: &str) -> Result<RoomName, String> {
     text.parse().map_err(|error: hallway_core::RoomNameError| error.to_string())
+}
+
+fn yes_or_no(text: &str) -> Result<bool, &'static str> {
+    text.parse().map_err(|_| "allowed are true and false")
 }
 
 fn whole32(text: &str) -> Result<u32, &'static str> {

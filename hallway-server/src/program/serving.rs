@@ -3,7 +3,7 @@
 use std::{
     future::{self, Future},
     io::{self, Write},
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     thread,
 };
 
@@ -31,7 +31,7 @@ pub(super) fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> 
     }
 
     let runtime = runtime()?;
-    let max_connections = server.max_connections;
+    let (max_connections, has_page) = (server.max_connections, server.page);
     let (listener, signal, server) = {
         let _context = runtime.enter();
         let listener = listen(address).map_err(|error| format!("cannot listen on {address}: {error}"))?;
@@ -64,6 +64,9 @@ pub(super) fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> 
     }
     // Whoever started it may not want to know; that is no reason not to serve.
     let _ = writeln!(io::stdout(), "listening on ws://{address}/chat?username=NAME");
+    if has_page {
+        let _ = writeln!(io::stdout(), "open http://{}/ to chat", from_here(address));
+    }
     info!(%address, threads, max_connections, "listening");
     let told = async {
         signal.await;
@@ -81,6 +84,16 @@ pub(super) fn run(settings: Settings) -> Result<(), Box<dyn std::error::Error>> 
         Err(error) => error!(%error, "failed"),
     }
     Ok(outcome?)
+}
+
+/// Where a browser on this machine reaches it: no connection is made to the address that stands for all.
+fn from_here(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
 }
 
 /// Says when messages can no longer be stored, and when they can again; and the same of what is to be let go of.

@@ -1,6 +1,6 @@
 //! Every plain HTTP answer there is.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
@@ -8,7 +8,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{close::drain, head::HeadError};
+use super::{close::drain, file::Sent, head::HeadError};
 
 /// An HTTP answer that ends the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,10 @@ use super::{close::drain, head::HeadError};
 pub enum Answer {
     /// 200 with this text.
     Text(&'static str),
+    /// 200 with a file.
+    File(Sent),
+    /// 304: the client has this form of the file already.
+    NotModified(Sent),
     /// 200 with metrics, in Prometheus' text format.
     Metrics(String),
     /// 400, with what is wrong.
@@ -46,6 +50,8 @@ impl Answer {
     /// All that [`name`](Self::name) may be.
     pub(crate) const NAMES: &[&str] = &[
         "ok",
+        "file",
+        "not_modified",
         "metrics",
         "bad_request",
         "foreign_origin",
@@ -75,6 +81,8 @@ impl Answer {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Text(_) => "ok",
+            Self::File(_) => "file",
+            Self::NotModified(_) => "not_modified",
             Self::Metrics(_) => "metrics",
             Self::BadRequest(_) => "bad_request",
             Self::ForeignOrigin => "foreign_origin",
@@ -93,7 +101,8 @@ impl Answer {
     /// The status line's code and phrase.
     fn status(&self) -> &'static str {
         match self {
-            Self::Text(_) | Self::Metrics(_) => "200 OK",
+            Self::Text(_) | Self::File(_) | Self::Metrics(_) => "200 OK",
+            Self::NotModified(_) => "304 Not Modified",
             Self::BadRequest(_) => "400 Bad Request",
             Self::ForeignOrigin => "403 Forbidden",
             Self::NotFound => "404 Not Found",
@@ -111,6 +120,8 @@ impl Answer {
     /// Further header lines, each with its end.
     fn headers(&self) -> String {
         match self {
+            Self::File(sent) => sent.headers(true),
+            Self::NotModified(sent) => sent.headers(false),
             Self::MethodNotAllowed(methods) => format!("Allow: {methods}\r\n"),
             // RFC 9110 section 15.5.22 wants the protocol, RFC 6455 section 4.4 the version.
             Self::UpgradeRequired => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n".to_owned(),
@@ -128,11 +139,24 @@ impl Answer {
         }
     }
 
+    /// What is sent behind the head, and its media type; nothing where there is no such thing (RFC 9110 section 15.4.5).
+    fn content(&self) -> Option<(&'static str, Cow<'static, [u8]>)> {
+        let media_type = match self {
+            Self::File(sent) => return Some((sent.media_type(), sent.bytes().into())),
+            Self::NotModified(_) => return None,
+            // The text format's own version, whatever else the media type says.
+            Self::Metrics(_) => "text/plain; version=0.0.4; charset=utf-8",
+            _ => "text/plain; charset=utf-8",
+        };
+        Some((media_type, format!("{}\n", self.text()).into_bytes().into()))
+    }
+
     /// What a person is told.
     fn text(&self) -> String {
         match self {
             Self::Text(text) => (*text).to_owned(),
             Self::BadRequest(text) | Self::Metrics(text) => text.clone(),
+            Self::File(_) | Self::NotModified(_) => String::new(),
             Self::ForeignOrigin => "pages from this origin may not connect".to_owned(),
             Self::NotFound => "there is nothing here".to_owned(),
             Self::MethodNotAllowed(methods) => format!("allowed here: {methods}"),
@@ -150,20 +174,24 @@ impl Answer {
 
     /// The answer's bytes; without the text where the request was for the head alone.
     pub(crate) fn bytes(&self, head_only: bool) -> Vec<u8> {
-        let (status, headers, text) = (self.status(), self.headers(), self.text());
+        let (status, headers) = (self.status(), self.headers());
         let connection = if headers.contains("Upgrade:") { "Upgrade, close" } else { "close" };
-        let length = text.len() + 1;
-        // The text format's own version, whatever else the media type says.
-        let version = if matches!(self, Self::Metrics(_)) { " version=0.0.4;" } else { "" };
+        // Nobody is to take what it is for something else by how it looks.
         let mut bytes = format!(
-            "HTTP/1.1 {status}\r\nConnection: {connection}\r\nContent-Type: text/plain;{version} charset=utf-8\r\n\
-             Content-Length: {length}\r\n{headers}\r\n"
-        );
-        if !head_only {
-            bytes.push_str(&text);
-            bytes.push('\n');
+            "HTTP/1.1 {status}\r\nConnection: {connection}\r\nX-Content-Type-Options: nosniff\r\n{headers}"
+        )
+        .into_bytes();
+        let content = self.content();
+        if let Some((media_type, content)) = &content {
+            let length = content.len();
+            let lines = format!("Content-Type: {media_type}\r\nContent-Length: {length}\r\n");
+            bytes.extend_from_slice(lines.as_bytes());
         }
-        bytes.into_bytes()
+        bytes.extend_from_slice(b"\r\n");
+        if let Some((_, content)) = content.filter(|_| !head_only) {
+            bytes.extend_from_slice(&content);
+        }
+        bytes
     }
 
     /// Sends it and closes, each step within `limit`. Who does not take it in this time does not get it.
@@ -183,7 +211,11 @@ async fn write(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> std::io:
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::LazyLock;
+
+    use super::{super::File, *};
+
+    static FILE: LazyLock<File> = LazyLock::new(|| File::new("text/plain", "", "text"));
 
     #[test]
     fn an_answer_says_how_long_it_is_and_that_the_connection_ends() {
@@ -198,6 +230,8 @@ mod tests {
     fn every_name_is_in_the_list_of_names() {
         let answers = [
             Answer::Text(""),
+            Answer::File(Sent::of(&FILE, true)),
+            Answer::NotModified(Sent::of(&FILE, true)),
             Answer::Metrics(String::new()),
             Answer::BadRequest(String::new()),
             Answer::ForeignOrigin,
@@ -217,6 +251,13 @@ mod tests {
     #[test]
     fn an_answer_to_a_request_for_the_head_has_no_text() {
         assert!(Answer::NotFound.bytes(true).ends_with(b"\r\n\r\n"));
+    }
+
+    #[test]
+    fn who_has_a_file_gets_no_content_and_no_word_about_one() {
+        let text = String::from_utf8(Answer::NotModified(Sent::of(&FILE, true)).bytes(false)).unwrap();
+        assert!(text.starts_with("HTTP/1.1 304 Not Modified\r\n") && text.ends_with("\r\n\r\n"), "{text}");
+        assert!(text.contains("\r\nETag: \"") && !text.contains("\r\nContent-"), "{text}");
     }
 
     #[test]

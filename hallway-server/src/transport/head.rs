@@ -159,7 +159,7 @@ impl RequestHead {
             .map(|(_, value)| value.as_str())
     }
 
-    fn items<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h str> {
+    pub(crate) fn items<'h>(&'h self, name: &str) -> impl Iterator<Item = &'h str> {
         self.values(name).flat_map(|value| value.split(',')).map(|item| item.trim_matches(WHITE_SPACE))
     }
 
