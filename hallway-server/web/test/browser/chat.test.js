@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { browser } from '../support/browser.js';
-import { running } from '../support/running.js';
+import { running } from '../support/server.js';
 
-const server = running();
+const server = running({ stored: true });
 const people = browser();
 
 test('two people talk both ways, and each message is there once', async () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { browser } from '../support/browser.js';
-import { running } from '../support/running.js';
+import { running, startServer } from '../support/server.js';
 
-const server = running();
+const server = running({ stored: true });
 const people = browser();
 
 test('a server that is killed and started again in mid-conversation: nothing is lost, nothing doubled, and it is said', async () => {
@@ -121,9 +121,8 @@ test('a connection that the server ends for good is said with the reason, and no
   await alice.reads(['still here']);
 });
 
-test('a room that has begun anew is marked, and its messages are told apart from those before', async () => {
-  const memory = server.other({ data: 'none' });
-  await memory.start();
+test('a room that has begun anew is marked, and its messages are told apart from those before', async (t) => {
+  const memory = await startServer(t);
   const alice = await people.join(memory, 'alice', { room: 'anew' });
   await alice.say('old');
   await alice.reads(['old']);
@@ -132,5 +131,4 @@ test('a room that has begun anew is marked, and its messages are told apart from
   await alice.page.getByText('The room has begun anew.').waitFor();
   await alice.say('new');
   await alice.reads(['old', 'new']);
-  await memory.kill();
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { browser } from '../support/browser.js';
-import { running } from '../support/running.js';
+import { running } from '../support/server.js';
 
-const server = running();
+const server = running({ stored: true });
 const people = browser();
 
 test('a name and a room that the server would refuse are said next to where they were typed, and stay there', async () => {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { browser } from '../support/browser.js';
-import { running } from '../support/running.js';
+import { running } from '../support/server.js';
 
-const server = running();
+const server = running({ stored: true });
 const people = browser();
 
 /** A room in which so much was said, one message a minute. */
@@ -48,6 +48,7 @@ test('one scrolls back over 1,500 messages, and what one reads stays where it is
   }
   assert.ok(rounds >= 10, `${rounds} pages`);
   assert.equal((await numbers(alice))[0], 1);
+  await page.evaluate(() => { document.getElementById('log').scrollTop = 0; });
   await alice.picture('beginning');
 
   // And down again, without a hole, to what is live.
@@ -68,7 +69,7 @@ test('who reads above is not moved by what comes, is told how much, and jumps to
   const bob = await people.join(server, 'bob', { room: 'above' });
   const { page } = alice;
   await alice.sees('number 300');
-  await page.evaluate(() => { document.getElementById('log').scrollTop = 1_200; });
+  await page.evaluate(() => { document.getElementById('log').scrollTop = 600; });
   await page.getByRole('button', { name: 'Jump to newest', exact: true }).waitFor();
   await page.waitForFunction(() => document.querySelectorAll('#lines .message').length > 150);
   const place = () => page.evaluate(() => {
@@ -126,7 +127,7 @@ test('what was missed is a line, which loads it', async () => {
     });
   });
   await page.goto(new URL('/?room=gap&username=alice', server.page).href);
-  await page.getByText('You missed 74 messages.').waitFor();
+  await page.getByText('You missed 74 messages.').scrollIntoViewIfNeeded();
   await alice.picture('gap');
   await page.getByRole('button', { name: 'Load them' }).click();
   await page.getByText('You missed').waitFor({ state: 'detached' });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { browser } from '../support/browser.js';
-import { running } from '../support/running.js';
+import { running } from '../support/server.js';
 
-const server = running({ options: ['--rate', '5000', '--burst', '5000'] });
+const server = running({ stored: true, options: ['--rate', '5000', '--burst', '5000'] });
 const people = browser();
 
 test('the first message is visible within 500 ms of the navigation', async () => {

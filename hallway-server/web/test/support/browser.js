@@ -76,7 +76,7 @@ class Person {
 
   /** That a text is in the log, on a line of its own. */
   async sees(text, where = '.text') {
-    await this.log.locator(where).filter({ hasText: text }).first().waitFor();
+    await this.page.locator(`#lines ${where}`).filter({ hasText: text }).first().waitFor();
   }
 
   async isConnected() {
