@@ -23,6 +23,27 @@ async fn its_first_line_is_the_url_and_that_works() {
 }
 
 #[tokio::test]
+async fn its_second_line_is_the_address_of_the_page_for_a_browser_on_this_machine() {
+    for listen in ["127.0.0.1:0", "0.0.0.0:0"] {
+        let server = Running::start(hallway(&["--listen", listen])).await;
+        let port = server.address.port();
+        let reply = exchange(([127, 0, 0, 1], port).into(), "GET / HTTP/1.0\r\n\r\n").await;
+        assert_eq!(reply.header("Content-Type"), Some("text/html; charset=utf-8"));
+        server.signal("TERM").await;
+        assert_eq!(server.ended().await, (Some(0), vec![format!("open http://127.0.0.1:{port}/ to chat")]));
+    }
+}
+
+#[tokio::test]
+async fn without_the_page_there_is_nothing_to_open() {
+    let server = Running::start(hallway(&["--listen", "127.0.0.1:0", "--no-page"])).await;
+    let reply = exchange(server.address, "GET / HTTP/1.0\r\n\r\n").await;
+    assert_eq!(reply.status, "404 Not Found");
+    server.signal("TERM").await;
+    assert_eq!(server.ended().await, (Some(0), vec![]));
+}
+
+#[tokio::test]
 async fn who_gives_no_name_is_called_after_the_time_of_day() {
     let server = Running::start(hallway(&["--listen", "127.0.0.1:0"])).await;
     let mut client = server.connect("").await;
@@ -190,7 +211,8 @@ async fn sigterm_sigint_and_sighup_close_every_client_with_1001_and_the_exit_cod
         server.signal(signal).await;
         alice.closed_with(1001).await;
         drop(alice);
-        assert_eq!(server.ended().await, (Some(0), vec![]), "{signal}");
+        let page = format!("open http://{}/ to chat", server.address);
+        assert_eq!(server.ended().await, (Some(0), vec![page]), "{signal}");
     }
 }
 
@@ -200,7 +222,7 @@ async fn a_client_that_does_not_answer_cannot_keep_it_from_ending() {
     let mut alice = server.connect("alice").await;
     server.signal("TERM").await;
     alice.until_closed_with(1001).await;
-    assert_eq!(server.ended().await, (Some(0), vec![]));
+    assert_eq!(server.ended().await.0, Some(0));
     drop(alice);
 }
 

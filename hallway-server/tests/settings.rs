@@ -59,7 +59,7 @@ async fn the_command_line_wins_over_the_environment_and_that_over_the_file() {
 async fn the_file_can_be_named_in_the_environment_and_have_every_kind_of_value() {
     let file = File::with(
         "rate = 7\nping-after = 2.5\nlisten = \"[::1]:9000\"\nlog = \"json\"\nmax-per-ip = 5\n\
-         allow-origin = [\"https://a.example\", \"https://b.example\"]\ntrusted-proxy = \"10.0.0.0/8\"\n",
+         no-page = true\nallow-origin = [\"https://a.example\", \"https://b.example\"]\ntrusted-proxy = \"10.0.0.0/8\"\n",
     );
     let variable = [("HALLWAY_CONFIG", file.path())];
     for line in [
@@ -68,12 +68,30 @@ async fn the_file_can_be_named_in_the_environment_and_have_every_kind_of_value()
         "listen = \"[::1]:9000\"",
         "log = \"json\"",
         "max-per-ip = 5",
+        "no-page = true",
         "allow-origin = [\"https://a.example\", \"https://b.example\"]",
         "trusted-proxy = [\"10.0.0.0/8\"]",
     ] {
         let name = line.split(' ').next().unwrap();
         assert_eq!(setting(name, &[], &variable).await, format!("{line} # file"));
     }
+}
+
+#[tokio::test]
+async fn what_is_either_so_or_not_may_be_given_alone_or_with_which() {
+    for (arguments, variable, line) in [
+        (&[][..], "", "no-page = false # default"),
+        (&["--no-page"], "", "no-page = true # command line"),
+        (&["--no-page=true"], "", "no-page = true # command line"),
+        (&["--no-page=false"], "true", "no-page = false # command line"),
+        (&[], "true", "no-page = true # environment"),
+        (&[], "false", "no-page = false # environment"),
+    ] {
+        let set = setting("no-page", arguments, &[("HALLWAY_NO_PAGE", variable)]).await;
+        assert_eq!(set, line, "{arguments:?} {variable}");
+    }
+    let line = one_line(&output(hallway(&["--no-page=perhaps"])).await);
+    assert!(line.contains("'perhaps'") && line.contains("true and false"), "{line}");
 }
 
 #[tokio::test]
@@ -106,6 +124,7 @@ async fn a_setting_in_the_file_that_cannot_be_is_named_with_the_file_in_one_line
         ("rate = 1\nrate = 2", &["line 2", "duplicate"]),
         ("rate =", &["line 1"]),
         ("rate = true", &["rate is boolean", "a text or a number"]),
+        ("no-page = 1", &["no-page is integer", "true or false"]),
         ("rate = [1, 2]", &["rate is array"]),
         ("[rate]\nx = 1", &["rate is table"]),
         ("rate = -1", &["--rate", "'-1'", "a whole number"]),

@@ -25,8 +25,13 @@ pub(super) fn as_defaults(path: &Path, mut command: Command) -> Result<(Command,
             ));
         };
         let id = arg.get_id().clone();
-        let values = values(&value, is_list(arg)).ok_or_else(|| {
-            let allowed = if is_list(arg) { "a text, or a list of texts" } else { "a text or a number" };
+        let kind = Kind::of(arg);
+        let values = values(&value, kind).ok_or_else(|| {
+            let allowed = match kind {
+                Kind::One => "a text or a number",
+                Kind::List => "a text, or a list of texts",
+                Kind::Flag => "true or false",
+            };
             format!("{shown}: {key} is {}, allowed is {allowed}", value.type_str())
         })?;
         judge(&command, &key, &values).map_err(|error| format!("{shown}: {error}"))?;
@@ -38,18 +43,20 @@ pub(super) fn as_defaults(path: &Path, mut command: Command) -> Result<(Command,
 
 /// Values as a file has them; nothing where the option has none.
 pub(super) fn toml(arg: &Arg, values: &[Cow<'_, str>]) -> Option<String> {
-    let one = |value: &str| match (value.parse(), value.parse(), value.parse()) {
-        (Ok(number), ..) => Value::Integer(number),
-        (_, Ok(number), _) => Value::Float(number),
-        (.., Ok(flag)) => Value::Boolean(flag),
+    let one = |value: &str| match (value.parse(), value.parse()) {
+        (Ok(number), _) => Value::Integer(number),
+        (_, Ok(number)) => Value::Float(number),
         _ => Value::String(value.to_owned()),
     };
-    if is_list(arg) {
-        return Some(
-            Value::Array(values.iter().map(|value| Value::String(value.to_string())).collect()).to_string(),
-        );
+    match Kind::of(arg) {
+        Kind::One => values.first().map(|value| one(value).to_string()),
+        Kind::List => {
+            let texts = values.iter().map(|value| Value::String(value.to_string()));
+            Some(Value::Array(texts.collect()).to_string())
+        }
+        // As it is written.
+        Kind::Flag => values.first().map(ToString::to_string),
     }
-    values.first().map(|value| one(value).to_string())
 }
 
 /// Whether the option is one that a file may have.
@@ -57,18 +64,32 @@ pub(super) fn is_setting(arg: &Arg) -> bool {
     !matches!(arg.get_id().as_str(), "config" | "help" | "version")
 }
 
-fn is_list(arg: &Arg) -> bool {
-    matches!(arg.get_action(), ArgAction::Append)
+/// What an option has for a value.
+#[derive(Clone, Copy)]
+enum Kind {
+    One,
+    List,
+    Flag,
 }
 
-fn values(value: &Value, is_list: bool) -> Option<Vec<String>> {
-    match value {
-        Value::String(text) => Some(vec![text.clone()]),
-        Value::Integer(number) => Some(vec![number.to_string()]),
-        Value::Float(number) => Some(vec![number.to_string()]),
-        Value::Boolean(flag) => Some(vec![flag.to_string()]),
-        Value::Array(items) if is_list => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
-        Value::Array(_) | Value::Datetime(_) | Value::Table(_) => None,
+impl Kind {
+    fn of(arg: &Arg) -> Self {
+        match (arg.get_action(), arg.get_num_args()) {
+            (ArgAction::Append, _) => Self::List,
+            (_, Some(values)) if values.min_values() == 0 => Self::Flag,
+            _ => Self::One,
+        }
+    }
+}
+
+fn values(value: &Value, kind: Kind) -> Option<Vec<String>> {
+    match (value, kind) {
+        (Value::String(text), Kind::One | Kind::List) => Some(vec![text.clone()]),
+        (Value::Integer(number), Kind::One | Kind::List) => Some(vec![number.to_string()]),
+        (Value::Float(number), Kind::One | Kind::List) => Some(vec![number.to_string()]),
+        (Value::Array(items), Kind::List) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
+        (Value::Boolean(flag), Kind::Flag) => Some(vec![flag.to_string()]),
+        _ => None,
     }
 }
 
