@@ -4,6 +4,8 @@
  */
 import { WebSocket } from 'ws';
 
+export { WebSocket };
+
 export const CONSTRUCTORS = { ws: WebSocket };
 if (globalThis.WebSocket) CONSTRUCTORS['the global WebSocket'] = globalThis.WebSocket;
 
