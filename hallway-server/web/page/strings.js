@@ -13,6 +13,7 @@ function many(count, one, other) {
 
 /** The content of elements with `data-text`, and the names of those with `data-label`. */
 export const words = {
+  product: 'Hallway',
   messages: 'Messages',
   message: 'Message',
   send: 'Send',
@@ -29,8 +30,7 @@ export const words = {
 };
 
 export const strings = {
-  product: 'Hallway',
-  title: (room, unread) => `${unread > 0 ? `(${unread > 999 ? '999+' : unread}) ` : ''}${room} · Hallway`,
+  title: (room, unread) => `${unread > 0 ? `(${unread > 999 ? '999+' : unread}) ` : ''}${room} · ${words.product}`,
   people: (count) => many(count, 'person', 'people'),
   linkCopied: 'Link copied',
   linkNotCopied: (link) => `The link could not be copied. It is ${link}`,
@@ -106,7 +106,8 @@ export const strings = {
 
 // Words are of the page's language, whether the day has 12 or 24 hours is the reader's custom.
 const { hourCycle } = new Intl.DateTimeFormat(undefined, { hour: 'numeric' }).resolvedOptions();
-const timeFormat = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hourCycle });
+const hour = hourCycle === 'h12' ? 'numeric' : '2-digit';
+const timeFormat = new Intl.DateTimeFormat(locale, { hour, minute: '2-digit', hourCycle });
 const dayFormat = new Intl.DateTimeFormat(locale, { weekday: 'long', year: 'numeric', month: 'long', day: 'numeric' });
 const momentFormat = new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'medium', hourCycle });
 

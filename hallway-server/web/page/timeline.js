@@ -33,6 +33,8 @@ export class Timeline {
   // Whether the window ends where the room does; if not there is more below it.
   #isLive = true;
   #isAtEnd = true;
+  // Where the log was last known to be scrolled to.
+  #scrollTop = 0;
   #hasOlder = false;
   #isLoading = false;
   // Whether this is not the first connection: what was said in between is news.
@@ -250,14 +252,19 @@ export class Timeline {
   }
 
   #stay() {
-    if (this.#isLive && this.#isAtEnd) this.#log.scrollTop = this.#log.scrollHeight;
+    if (!this.#isLive || !this.#isAtEnd) return;
+    this.#log.scrollTop = this.#log.scrollHeight;
+    this.#scrollTop = this.#log.scrollTop;
   }
 
   // Where one is
 
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.#log;
-    this.#isAtEnd = this.#isLive && scrollHeight - scrollTop - clientHeight <= AT_END;
+    // Only who scrolls up leaves the end; by what is written or comes it is the end that moves.
+    const isLeft = !this.#isAtEnd || scrollTop < this.#scrollTop;
+    this.#scrollTop = scrollTop;
+    this.#isAtEnd = this.#isLive && (!isLeft || scrollHeight - scrollTop - clientHeight <= AT_END);
     if (this.#isAtEnd) {
       this.#below = 0;
       this.seen();

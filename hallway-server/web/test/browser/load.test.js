@@ -43,11 +43,11 @@ test('1,000 messages a second for 10 s leave the page responsive and its memory 
     new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration)))
       .observe({ type: 'longtask' });
   });
-  // A task that is too long is seen.
-  await page.evaluate(() => {
+  // A task that is too long is seen; one that is begun from here would not be, it is no task of the page.
+  await page.evaluate(() => setTimeout(() => {
     const until = performance.now() + 300;
     while (performance.now() < until);
-  });
+  }));
   await page.waitForFunction(() => globalThis.tasks.splice(0).some((duration) => duration > 200));
   const post = await server.speaker('load', 'bob');
   const start = Date.now();

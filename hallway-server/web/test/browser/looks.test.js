@@ -118,6 +118,7 @@ test('on a phone nothing is wider than the screen, and what is touched is large 
   const alice = await people.join(server, 'alice', { room: 'a-room-with-quite-a-long-name-that-does-not-fit', ...phone });
   await alice.say(`${'unbroken'.repeat(40)} https://example.org/${'a'.repeat(200)}`);
   await alice.sees('unbroken');
+  assert.ok(await alice.page.getByRole('button', { name: /Jump to newest/ }).isHidden(), 'one sees what one has said');
   const { width, touched } = await alice.page.evaluate(() => ({
     width: Math.max(document.documentElement.scrollWidth, document.getElementById('log').scrollWidth),
     touched: [...document.querySelectorAll('#app button, textarea')].filter((each) => each.checkVisibility())
