@@ -39,7 +39,8 @@ const PAGE_HEADERS: &str = "Content-Security-Policy: default-src 'none'; script-
     Cross-Origin-Opener-Policy: same-origin\r\n";
 
 /// Pages from elsewhere may load the module; whether they may connect is asked when they do.
-const MODULE_HEADERS: &str = "Access-Control-Allow-Origin: *\r\nCross-Origin-Resource-Policy: cross-origin\r\n";
+const MODULE_HEADERS: &str =
+    "Access-Control-Allow-Origin: *\r\nCross-Origin-Resource-Policy: cross-origin\r\n";
 
 fn script(source: &str) -> File {
     let minified = minifier::js::minify(source).map(|minified| minified.to_string());

@@ -87,7 +87,9 @@ fn values(value: &Value, kind: Kind) -> Option<Vec<String>> {
         (Value::String(text), Kind::One | Kind::List) => Some(vec![text.clone()]),
         (Value::Integer(number), Kind::One | Kind::List) => Some(vec![number.to_string()]),
         (Value::Float(number), Kind::One | Kind::List) => Some(vec![number.to_string()]),
-        (Value::Array(items), Kind::List) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
+        (Value::Array(items), Kind::List) => {
+            items.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+        }
         (Value::Boolean(flag), Kind::Flag) => Some(vec![flag.to_string()]),
         _ => None,
     }

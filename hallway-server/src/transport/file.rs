@@ -38,9 +38,7 @@ impl File {
         let mut hasher = DefaultHasher::new();
         content.hash(&mut hasher);
         let digest = hasher.finish();
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        let gzip = encoder.write_all(&content).and_then(|()| encoder.finish());
-        let gzip = gzip.expect("writing to memory does not fail");
+        let gzip = compressed(&content);
         Self {
             media_type,
             headers,
@@ -63,6 +61,11 @@ impl File {
             Answer::File(sent)
         }
     }
+}
+
+fn compressed(content: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(content).and_then(|()| encoder.finish()).expect("writing to memory does not fail")
 }
 
 /// One of the forms in which a [`File`] is sent: the one that was chosen for a client.
@@ -134,7 +137,8 @@ mod tests {
 
     use super::*;
 
-    static FILE: LazyLock<File> = LazyLock::new(|| File::new("text/plain", "X: y\r\n", "word ".repeat(1_000)));
+    static FILE: LazyLock<File> =
+        LazyLock::new(|| File::new("text/plain", "X: y\r\n", "word ".repeat(1_000)));
 
     /// What a request with these header lines gets.
     async fn asked(headers: &str) -> Answer {
