@@ -3,7 +3,7 @@
  * which goes on where the last one was.
  *
  * Returns at once; what happens is told to listeners ({@link Chat.on}). Those that are added before this turn of the event loop
- * ends miss nothing.
+ * ends miss nothing that comes.
  *
  * @param url Of the server's `/chat`: `ws:` or `wss:`, or `http:` or `https:`, which mean the same here. In a browser it may be
  * relative to the page.
@@ -64,7 +64,8 @@ export class Chat {
    * it. While there is no connection it waits, and after a reconnect it is sent again under the same reference, so that it is said
    * once. Messages keep their order.
    *
-   * Rejected with a {@link HallwayError}, and then the message was not said, except with `uncertain`.
+   * Rejected with a {@link HallwayError}, and then the message was not said, except with `uncertain`; with a TypeError where it is no
+   * text. Wait for it or catch it: what nobody catches ends a Node program. What fails later than at once is told as `failed`, too.
    *
    * @param options `ref`, 1–64 bytes: what this message is called, to send one again that failed as `unavailable` without saying
    * it twice. By default one is made up.
@@ -82,8 +83,8 @@ export class Chat {
   reconnect(): void;
 
   /**
-   * Leaves, for good. What was not acknowledged is rejected as `closed`; where there is an {@link Options.outbox} it stays in it for the
-   * next time.
+   * Leaves, until {@link reconnect}. What was not sent is rejected as `closed`, and as `uncertain` what was sent and not acknowledged;
+   * where there is an {@link Options.outbox} both stay in it for the next time.
    */
   close(): void;
 }
@@ -175,8 +176,8 @@ export class HallwayError extends Error {
   /**
    * The protocol's: `empty_message`, `unavailable` (the store does not take it; it may be sent again), `bad_frame`, `bad_json`; or
    * - `too_long`: more bytes than the server takes ({@link bytes}, {@link limit}).
-   * - `uncertain`: it was sent, no answer came, and so much time has passed, or the name has changed, that sending it again could
-   *   say it twice.
+   * - `uncertain`: it was sent and no answer came; and it was closed, or so much time has passed, or the name has changed, that sending
+   *   it again could say it twice. Under the same `ref`, name and within 10 minutes it is said once.
    * - `outbox_full`, `too_many`: 1,000 messages, 16 pages are being waited for.
    * - `bad_ref`: the reference is none, or in use.
    * - `new_epoch`: the room began anew while a page of what was before was asked for.

@@ -22,7 +22,9 @@ const MAX_REQUESTS = 16;
 const MAX_NAME = 64;
 /** For how long nothing may be heard while an answer is due, in ms: then the connection is given up. */
 const SILENCE = 20_000;
-/** The same when there is reason to believe that it is dead: the device was offline, or asleep. */
+/** For how long nothing may be heard while none is due, in ms: then something is asked. */
+const QUIET = 60_000;
+/** As SILENCE, when there is reason to believe that it is dead: the device was offline, or asleep. */
 const DOUBT = 5_000;
 /** For how long after a message was sent first it is sent again, in ms: the server knows its reference for 10 minutes. */
 const RESEND_WITHIN = 9.5 * 60_000;
@@ -190,7 +192,6 @@ export class Chat {
     const socket = this.#socket;
     this.#socket = null;
     clearTimeout(this.#watch);
-    this.#watch = undefined;
     // A function and not null: `ws` would throw what nobody listens for.
     if (socket) socket.onopen = socket.onmessage = socket.onerror = socket.onclose = () => {};
     for (const entry of [...this.#outbox.values(), ...this.#requests.values()]) entry.isInFlight = false;
@@ -217,10 +218,12 @@ export class Chat {
     if (code !== 1000) this.#write();
     // All is in order before anybody is told: a listener may send, and be refused, or connect again.
     const error = closed(code, reason);
-    for (const { reject } of [...requests, ...items]) reject?.(error);
+    for (const { reject } of requests) reject(error);
+    const failed = items.map(({ firstSent, ...item }) => ({ ...item, error: firstSent === null ? error : uncertain() }));
+    for (const { reject, error } of failed) reject?.(error);
     this.#enter('closed', { code, reason });
     if (code === 1000) return;
-    for (const { ref, message } of items) this.#emit('failed', { ref, message, error });
+    for (const { ref, message, error } of failed) this.#emit('failed', { ref, message, error });
   }
 
   #enter(state, details) {
@@ -233,10 +236,10 @@ export class Chat {
     if (typeof document === 'undefined') return;
     const look = () => {
       if (document.visibilityState === 'hidden') return;
-      if (this.#socket) this.#doubt();
+      if (this.#socket) this.#doubt(DOUBT);
       else if (this.#state !== 'closed') this.reconnect();
     };
-    const doubt = () => this.#doubt();
+    const doubt = () => this.#doubt(DOUBT);
     for (const [target, type, heed] of [
       [globalThis, 'online', look],
       [globalThis, 'offline', doubt],
@@ -248,10 +251,20 @@ export class Chat {
   }
 
   /** Asks something, to find out whether anybody answers. The pings of the server are not seen here. */
-  #doubt() {
+  #doubt(limit) {
     if (this.#state !== 'open') return;
     this.history({ limit: 1 }).catch(() => {});
-    this.#expect(DOUBT);
+    this.#expect(limit);
+  }
+
+  /** What is done when nothing more is heard. */
+  #attend() {
+    if (this.#due > 0 || this.#state !== 'open') return this.#expect(SILENCE);
+    clearTimeout(this.#watch);
+    this.#watch = setTimeout(() => {
+      // When somebody looks again it is doubted anyway.
+      if (globalThis.document?.visibilityState !== 'hidden') this.#doubt(SILENCE);
+    }, QUIET);
   }
 
   #expect(limit) {
@@ -265,12 +278,12 @@ export class Chat {
   // Hearing
 
   #hear(data) {
-    clearTimeout(this.#watch);
-    this.#watch = undefined;
-    const frame = parsed(data);
-    if (frame) this.#take(frame.type, frame.payload);
-    // A listener may have closed it. Until the welcome that is what is due.
-    if (this.#socket && (this.#due > 0 || this.#state !== 'open')) this.#expect(SILENCE);
+    const { type, payload } = parsed(data);
+    if (Object.hasOwn(FRAMES, type) && FRAMES[type](payload)) this.#take(type, payload);
+    // A page that cannot be read will not come in another form.
+    else if (type === 'history') this.#settle(this.#requests, payload.ref)?.reject(new HallwayError('bad_frame', 'the page is none'));
+    // A listener may have closed it.
+    if (this.#socket) this.#attend();
   }
 
   #take(type, payload) {
@@ -284,7 +297,7 @@ export class Chat {
         // It comes behind the history: where that had nothing, all up to the welcome is past.
         this.#after ??= this.#newest;
         return this.#emit('count', payload);
-      case 'system': return this.#emit('notice', payload);
+      case 'system': return this.#emit('notice', { usernames: [], ...payload });
       case 'history': {
         const { ref, messages, more } = payload;
         return this.#settle(this.#requests, ref)?.resolve({ messages, more });
@@ -382,7 +395,7 @@ export class Chat {
     entry.isInFlight = true;
     this.#due += 1;
     this.#socket.send(frame);
-    if (this.#watch === undefined) this.#expect(SILENCE);
+    if (this.#due === 1) this.#expect(SILENCE);
   }
 
   /** Whether it was sent before in a way that the server may not recognise: it could be said twice. */
@@ -502,15 +515,32 @@ function uncertain() {
   return new HallwayError('uncertain', 'the connection was lost before the answer came: the message may have been said, or not');
 }
 
-/** A frame of the server; null for anything else, which is ignored as the server does. */
+/** A frame of the server; for anything else one of no type, which is ignored as the server does. */
 function parsed(data) {
   try {
     const { type, payload } = JSON.parse(data);
-    return payload !== null && typeof payload === 'object' ? { type, payload } : null;
+    return payload !== null && typeof payload === 'object' ? { type, payload } : {};
   } catch {
-    return null;
+    return {};
   }
 }
+
+const isText = (value) => typeof value === 'string';
+const isNumber = (value) => Number.isSafeInteger(value) && value >= 0;
+const isMessage = (message) => isNumber(message?.seq) && isText(message.username) && isText(message.message)
+  && !Number.isNaN(Date.parse(message.sentAt));
+
+/** What the payloads have to be (section 3.2 of the protocol): what a server does not say is not believed of what stands between. */
+const FRAMES = {
+  welcome: ({ username, epoch, seq, limits }) => isText(username) && isText(epoch) && isNumber(seq) && isNumber(limits?.messageBytes),
+  chatMessage: isMessage,
+  gap: ({ from, to }) => isNumber(from) && isNumber(to) && from <= to,
+  userCount: ({ count }) => isNumber(count),
+  system: ({ text, usernames = [] }) => isText(text) && Array.isArray(usernames) && usernames.every(isText),
+  history: ({ messages, more }) => Array.isArray(messages) && messages.every(isMessage) && typeof more === 'boolean',
+  ack: ({ ref, seq }) => isText(ref) && isNumber(seq),
+  error: ({ code, text }) => isText(code) && isText(text),
+};
 
 function stored(storage, key) {
   try {

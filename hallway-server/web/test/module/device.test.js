@@ -67,11 +67,24 @@ for (const [name, back] of Object.entries(BACK)) {
     back(device);
     clock.pass(4_000);
     server.last.say('history', { ref: server.last.asked[0].ref, messages: [], more: false });
-    clock.pass(3_600_000);
+    clock.pass(59_000);
     assert.equal(chat.state, 'open');
     assert.equal(server.connections.length, 1);
   });
 }
+
+test('a page that nobody looks at asks nothing, and is doubted when somebody looks again', (t) => {
+  const device = browser(t);
+  const { chat, server, clock } = join(t);
+  server.welcome();
+  device.look('hidden');
+  clock.pass(3_600_000);
+  assert.equal(server.last.asked.length, 0);
+  assert.equal(chat.state, 'open');
+  device.look('visible');
+  clock.pass(5_000);
+  assert.equal(chat.state, 'resuming');
+});
 
 test('a page that nobody looks at waits for its next attempt', (t) => {
   const device = browser(t);

@@ -86,3 +86,17 @@ test('a connection that does not bring a page within 20 s is given up', (t) => {
   clock.pass(20_000);
   assert.equal(chat.state, 'resuming');
 });
+
+test('a page that is none is rejected, and is not asked for again and again', async (t) => {
+  for (const broken of [{}, { messages: null }, { messages: [null], more: true }, { messages: [message(1)] }, { messages: 7, more: false }]) {
+    const { chat, server, clock } = join(t);
+    server.welcome({ seq: 9 });
+    const page = chat.history();
+    server.last.say('history', { ref: server.last.asked[0].ref, ...broken });
+    await assert.rejects(page, { code: 'bad_frame' });
+    clock.pass(20_000);
+    assert.equal(chat.state, 'open');
+    t.mock.reset();
+    t.mock.timers.reset();
+  }
+});

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 
 import * as hallway from '../../hallway.js';
-import { FakeServer, join } from '../support/fake.js';
+import { FakeServer, join, LIMITS, message } from '../support/fake.js';
 
 const { connect } = hallway;
 
@@ -57,6 +57,38 @@ for (const rubbish of RUBBISH) {
     assert.equal(chat.state, 'open');
   });
 }
+
+const MALFORMED = {
+  chatMessage: [
+    { seq: '3' }, { seq: -1 }, { seq: 1.5 }, { seq: 1e18 }, { username: 7 }, { username: undefined }, { message: null },
+    { message: { a: 1 } }, { sentAt: 'yesterday' }, { sentAt: undefined },
+  ].map((fault) => ({ ...message(3), ...fault })),
+  gap: [{}, { from: 3 }, { from: 5, to: 3 }, { from: 'a', to: 'b' }, { from: 3, to: 1e21 }],
+  userCount: [{}, { count: 'x' }, { count: -1 }],
+  system: [{}, { text: 7 }, { text: 'a', usernames: 'b' }, { text: 'a', usernames: [null] }],
+  ack: [{}, { ref: 7, seq: 1 }, { ref: 'r', seq: 'one' }],
+  error: [{}, { code: 'bad_json' }],
+  welcome: [{}, { epoch: 'E1', seq: 'x', username: 'alice', limits: LIMITS }, { epoch: 'E1', seq: 1, username: 'alice' }],
+};
+for (const [type, payloads] of Object.entries(MALFORMED)) {
+  test(`a frame of type "${type}" in which something is not what it has to be is ignored, and what follows is not`, (t) => {
+    const { chat, told, server } = join(t);
+    server.welcome({ seq: 2 }).messages(1, 2);
+    chat.send('Hello!', { ref: 'r' });
+    const before = structuredClone(told);
+    for (const payload of payloads) server.last.say(type, payload);
+    assert.deepEqual(told, before);
+    server.last.messages(3).ack('r', 4).messages(4);
+    assert.deepEqual(told.message.map(({ seq }) => seq), [1, 2, 3, 4]);
+    assert.deepEqual(chat.outbox, []);
+  });
+}
+
+test('a notice names nobody where the server names nobody', (t) => {
+  const { told, server } = join(t);
+  server.welcome().say('system', { text: 'a word to you', event: 'notice' });
+  assert.deepEqual(told.notice, [{ text: 'a word to you', event: 'notice', usernames: [] }]);
+});
 
 const ADDRESS = 'ws://chat.example/chat';
 

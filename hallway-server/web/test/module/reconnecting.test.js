@@ -160,14 +160,30 @@ test('whatever is heard is a sign of life, also where an answer is due for longe
   assert.equal(chat.state, 'resuming');
 });
 
-test('a quiet room is not given up: while no answer is due there may be nothing to hear', (t) => {
+test('in a quiet room something is asked each minute, and while that is answered the connection is kept', (t) => {
   const { chat, server, clock } = join(t);
   server.welcome();
   chat.send('Hello!');
   server.last.ack(server.last.refs[0], 1);
-  clock.pass(3_600_000);
+  for (let minutes = 1; minutes <= 60; minutes += 1) {
+    clock.pass(59_999);
+    assert.equal(server.last.asked.length, minutes - 1);
+    clock.pass(1);
+    assert.equal(server.last.asked.length, minutes);
+    server.last.say('history', { ref: server.last.asked.at(-1).ref, messages: [], more: false });
+  }
   assert.equal(chat.state, 'open');
   assert.equal(server.connections.length, 1);
+});
+
+test('a server that has gone without a word is noticed after 80 s, also by who only reads', (t) => {
+  const { chat, server, clock } = join(t);
+  server.welcome();
+  clock.pass(60_000);
+  clock.pass(19_999);
+  assert.equal(chat.state, 'open');
+  clock.pass(1);
+  assert.equal(chat.state, 'resuming');
 });
 
 test('close() says 1000 to the server, tells that it is closed, and nothing happens any more', async (t) => {
@@ -178,7 +194,7 @@ test('close() says 1000 to the server, tells that it is closed, and nothing happ
   chat.close();
   assert.equal(connection.closedWith, 1000);
   assert.deepEqual(told.state.at(-1), { state: 'closed', code: 1000, reason: 'closed by this client' });
-  await assert.rejects(hello, { code: 'closed' });
+  await assert.rejects(hello, { code: 'uncertain' }, 'it was sent');
   await assert.rejects(page, { code: 'closed' });
   await assert.rejects(chat.history(), { code: 'closed' });
   const count = told.state.length;
@@ -232,7 +248,7 @@ for (const type of ['welcome', 'state', 'message']) {
     });
     const hello = chat.send('Hello!');
     server.welcome().messages(1);
-    await assert.rejects(hello, { code: 'closed' });
+    await assert.rejects(hello, { code: type === 'message' ? 'uncertain' : 'closed' });
     assert.equal(server.connections.length, 2);
     assert.equal(server.connections[0].closedWith, 1000);
     assert.notEqual(chat.state, 'open', 'nobody has welcomed it on the new connection');
