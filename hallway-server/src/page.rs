@@ -1,7 +1,7 @@
 //! The chat page and its module, as they come out of the program.
 //!
-//! What the page is made of lies in `web/`, to be read there. Its own scripts and its style sheet go out without comments and
-//! indentation, so that these cost nobody anything; the module, which others use and read, goes out as it is.
+//! What they are made of lies in `web/`, to be read there: scripts and style sheet go out without comments and indentation, so
+//! that these cost nobody anything.
 
 use std::sync::LazyLock;
 
@@ -13,22 +13,21 @@ pub(crate) fn file(path: &str) -> Option<&'static File> {
 }
 
 /// Not before somebody asks for one: who serves no page has none of it in memory.
-static FILES: LazyLock<[(&'static str, File); 10]> = LazyLock::new(|| {
+static FILES: LazyLock<[(&'static str, File); 11]> = LazyLock::new(|| {
     [
         ("/", File::new("text/html; charset=utf-8", PAGE_HEADERS, include_str!("../web/page/index.html"))),
-        ("/hallway.js", File::new(SCRIPT, MODULE_HEADERS, include_str!("../web/hallway.js"))),
-        ("/page/page.css", style(include_str!("../web/page/page.css"))),
-        ("/page/main.js", script(include_str!("../web/page/main.js"))),
-        ("/page/timeline.js", script(include_str!("../web/page/timeline.js"))),
-        ("/page/lines.js", script(include_str!("../web/page/lines.js"))),
-        ("/page/links.js", script(include_str!("../web/page/links.js"))),
-        ("/page/composer.js", script(include_str!("../web/page/composer.js"))),
-        ("/page/place.js", script(include_str!("../web/page/place.js"))),
-        ("/page/strings.js", script(include_str!("../web/page/strings.js"))),
+        ("/hallway.js", script(MODULE_HEADERS, include_str!("../web/hallway.js"))),
+        ("/page/page.css", style(PART_HEADERS, include_str!("../web/page/page.css"))),
+        ("/page/main.js", script(PART_HEADERS, include_str!("../web/page/main.js"))),
+        ("/page/timeline.js", script(PART_HEADERS, include_str!("../web/page/timeline.js"))),
+        ("/page/rows.js", script(PART_HEADERS, include_str!("../web/page/rows.js"))),
+        ("/page/lines.js", script(PART_HEADERS, include_str!("../web/page/lines.js"))),
+        ("/page/links.js", script(PART_HEADERS, include_str!("../web/page/links.js"))),
+        ("/page/composer.js", script(PART_HEADERS, include_str!("../web/page/composer.js"))),
+        ("/page/place.js", script(PART_HEADERS, include_str!("../web/page/place.js"))),
+        ("/page/strings.js", script(PART_HEADERS, include_str!("../web/page/strings.js"))),
     ]
 });
-
-const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// What the page may do: load what is beside it, connect to where it is from, and have an icon in its text. Nobody else may
 /// show it in a frame, nothing in it may be taken for markup, and where links lead is not told where they were.
@@ -42,12 +41,15 @@ const PAGE_HEADERS: &str = "Content-Security-Policy: default-src 'none'; script-
 const MODULE_HEADERS: &str =
     "Access-Control-Allow-Origin: *\r\nCross-Origin-Resource-Policy: cross-origin\r\n";
 
-fn script(source: &str) -> File {
+/// The page's own parts are for it alone.
+const PART_HEADERS: &str = "Cross-Origin-Resource-Policy: same-origin\r\n";
+
+fn script(headers: &'static str, source: &str) -> File {
     let minified = minifier::js::minify(source).map(|minified| minified.to_string());
-    File::new(SCRIPT, "", minified.unwrap_or_else(|_| source.to_owned()))
+    File::new("text/javascript; charset=utf-8", headers, minified.unwrap_or_else(|_| source.to_owned()))
 }
 
-fn style(source: &str) -> File {
+fn style(headers: &'static str, source: &str) -> File {
     let minified = minifier::css::minify(source).map(|minified| minified.to_string());
-    File::new("text/css; charset=utf-8", "", minified.unwrap_or_else(|_| source.to_owned()))
+    File::new("text/css; charset=utf-8", headers, minified.unwrap_or_else(|_| source.to_owned()))
 }

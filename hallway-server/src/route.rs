@@ -33,10 +33,8 @@ pub(crate) fn route(head: &RequestHead, config: &Config) -> Result<Route, Answer
         "/chat" => join_request(head, config).map(Route::Join),
         "/metrics" => readable(head).map(|()| Route::Metrics),
         "/healthz" => Err(readable(head).map_or_else(|answer| answer, |()| Answer::Text("ok"))),
-        path => Err(match page::file(path) {
-            Some(file) if config.page => file.answer(head),
-            _ => Answer::NotFound,
-        }),
+        path if config.page => Err(page::file(path).map_or(Answer::NotFound, |file| file.answer(head))),
+        _ => Err(Answer::NotFound),
     }
 }
 

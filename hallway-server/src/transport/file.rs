@@ -128,7 +128,8 @@ fn is_refusal(parameter: &str) -> bool {
 
 /// Compared weakly (RFC 9110 section 8.8.3.2): a proxy that compresses by itself weakens the tag.
 fn has_already(head: &RequestHead, entity_tag: &str) -> bool {
-    head.items("If-None-Match").any(|known| known == "*" || known.trim_start_matches("W/") == entity_tag)
+    let opaque = |known| str::strip_prefix(known, "W/").unwrap_or(known);
+    head.items("If-None-Match").any(|known| known == "*" || opaque(known) == entity_tag)
 }
 
 #[cfg(test)]
@@ -178,6 +179,7 @@ mod tests {
             (format!("W/{plain}"), true),
             (format!("\"another\", {plain}"), true),
             ("*".to_owned(), true),
+            (format!("W/W/{plain}"), false),
             (gzip.clone(), false),
             (plain.trim_matches('"').to_owned(), false),
             ("\"another\"".to_owned(), false),
