@@ -6,6 +6,9 @@
 import { button, element, text } from './lines.js';
 import { strings } from './strings.js';
 
+/** Messages that failed and are kept over a reload. */
+const MAX_FAILED = 1_000;
+
 export class Composer {
   #elements;
   #storage;
@@ -15,13 +18,13 @@ export class Composer {
   #key = '';
   // By reference: what is on its way, and what failed, as it is shown.
   #pending = new Map();
-  // Messages that came while the acknowledgement has yet to: the text alone says that they are one.
-  #seen = new Set();
+  // Up to which number the room's messages have come here, or will not.
+  #passed = 0;
 
   /**
    * @param {{ form: HTMLFormElement, input: HTMLTextAreaElement, error: HTMLElement, pending: HTMLElement }} elements
    * @param {Storage | undefined} storage
-   * @param {{ sent(): void }} heed
+   * @param {{ sent(): void, say(words: string): void }} heed
    */
   constructor({ form, input, error, pending }, storage, heed) {
     this.#elements = { form, input, error, pending };
@@ -46,9 +49,9 @@ export class Composer {
     this.#chat = chat;
     this.#key = `hallway:page:${chat.room}:${chat.username}`;
     this.#pending.clear();
-    this.#seen.clear();
+    this.#passed = 0;
     this.#elements.pending.replaceChildren();
-    const { draft = '', failed = [] } = this.#kept();
+    const { draft, failed } = kept(this.#storage, this.#key);
     for (const item of failed) this.#show(item);
     for (const item of chat.outbox) this.#show(item);
     this.#write(draft);
@@ -60,14 +63,23 @@ export class Composer {
     chat.on('failed', ({ ref, message, error }) => this.#failed(ref, message, error));
   }
 
+  /** How many messages are not in the room, and will not be by themselves. */
+  get unsent() {
+    return [...this.#pending.values()].filter(({ why }) => why || this.#chat.state !== 'open').length;
+  }
+
   /** A message of the reader's own is in the room: it is shown there, and not here any more. */
   arrived({ seq, message }) {
     const items = [...this.#pending.values()];
-    const item = items.find((each) => each.seq === seq)
-      ?? items.find((each) => !each.why && each.seq === undefined && each.message === message);
-    if (!item) return;
-    if (item.seq === undefined) this.#seen.add(item.ref);
-    this.#hide(item);
+    // It may come before its acknowledgement: then the text alone says that they are one.
+    this.#hide(items.find((item) => item.seq === seq)
+      ?? items.find((item) => !item.why && item.seq === undefined && item.message === message));
+  }
+
+  /** What has a number up to this has come, or will not come: no line here waits for it. */
+  passed(seq) {
+    this.#passed = seq;
+    for (const item of [...this.#pending.values()]) if (item.seq <= seq) this.#hide(item);
   }
 
   focus() {
@@ -100,16 +112,19 @@ export class Composer {
 
   #sent(ref, seq) {
     const item = this.#pending.get(ref);
-    if (this.#seen.delete(ref) || !item) return;
+    if (!item) return;
     // Its line stays until the message itself takes its place.
     item.seq = seq;
+    if (seq <= this.#passed) this.#hide(item);
   }
 
   #failed(ref, message, error) {
-    this.#seen.delete(ref);
-    const why = strings.failures[error.code] ?? (error.code === 'too_long' ? refusal(error) : error.message);
-    this.#show({ ref, message, why, code: error.code });
+    const { code } = error;
+    const why = Object.hasOwn(strings.failures, code)
+      ? strings.failures[code] : strings.notSent(code === 'too_long' ? refusal(error) : error.message);
+    this.#show({ ref, message, why, code });
     this.#keep();
+    this.#heed.say(why);
   }
 
   #show(item) {
@@ -129,7 +144,7 @@ export class Composer {
         button(strings.edit, () => this.#edit({ ...item, message })),
         button(strings.discard, () => this.#discard(item)),
       ];
-      status.append(`${strings.notSent(why)} `, ...actions.flatMap((action) => [action, ' ']));
+      status.append(`${why} `, ...actions.flatMap((action) => [action, ' ']));
     } else {
       status.append(this.#chat.state === 'open' ? strings.sending : strings.waiting);
     }
@@ -144,9 +159,10 @@ export class Composer {
 
   #again({ ref, message, code }) {
     const item = this.#pending.get(ref);
-    // The server did not take it: under the same reference it is the same message. Otherwise it is a new one.
-    if (!this.#send(message, code === 'unavailable' ? ref : undefined)) return;
-    if (code !== 'unavailable') this.#hide(item);
+    // Under the same reference it is the same message: what was said already is not said again.
+    const isSame = code !== 'too_long';
+    if (!this.#send(message, isSame ? ref : undefined)) return;
+    if (!isSame) this.#hide(item);
     this.#keep();
     this.focus();
   }
@@ -180,9 +196,12 @@ export class Composer {
 
   /** As high as what is in it; the style sheet says how high at most. */
   #fit() {
-    const { input } = this.#elements;
+    const { form, input } = this.#elements;
+    // While it is measured the form keeps its height: if it shrank, the log above would grow for a moment, and scroll.
+    form.style.height = `${form.offsetHeight}px`;
     input.style.height = 'auto';
     input.style.height = `${input.scrollHeight + input.offsetHeight - input.clientHeight}px`;
+    form.style.height = '';
   }
 
   #say(what) {
@@ -190,14 +209,6 @@ export class Composer {
     error.textContent = what;
     if (what) input.setAttribute('aria-invalid', 'true');
     else input.removeAttribute('aria-invalid');
-  }
-
-  #kept() {
-    try {
-      return JSON.parse(this.#storage?.getItem(this.#key)) ?? {};
-    } catch {
-      return {};
-    }
   }
 
   #keep() {
@@ -209,6 +220,19 @@ export class Composer {
     } catch {
       // There is no space: it is kept for as long as the page lives.
     }
+  }
+}
+
+/** What was kept, whoever has written there since. */
+function kept(storage, key) {
+  const isText = (value) => typeof value === 'string';
+  try {
+    const { draft, failed } = JSON.parse(storage.getItem(key));
+    const items = (Array.isArray(failed) ? failed : []).filter((item) => (
+      [item?.ref, item?.message, item?.why, item?.code].every(isText)));
+    return { draft: isText(draft) ? draft : '', failed: items.slice(0, MAX_FAILED) };
+  } catch {
+    return { draft: '', failed: [] };
   }
 }
 

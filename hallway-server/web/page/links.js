@@ -1,6 +1,8 @@
 /** Finds the links in a text. Pure: what becomes of them is the caller's. */
 
-const CANDIDATE = /\bhttps?:\/\/[^\s<>"“”«»]+/gi;
+// A link ends at a space or a quotation mark, at the punctuation of scripts that write no spaces, and at what is not seen but
+// turns round what follows.
+const CANDIDATE = /\bhttps?:\/\/[^\s<>"“”«»、。，．！？；：（）「」『』【】《》\p{Cc}\p{Cf}]+/giu;
 const CLOSING = { ')': '(', ']': '[', '}': '{' };
 
 /**
@@ -43,7 +45,10 @@ function withoutPunctuation(link) {
 }
 
 function target(link) {
-  const url = URL.canParse(link) ? new URL(link) : null;
-  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password) return null;
-  return url.href;
+  try {
+    const url = new URL(link);
+    return /^https?:$/.test(url.protocol) && !url.username && !url.password ? url.href : null;
+  } catch {
+    return null;
+  }
 }

@@ -4,7 +4,7 @@ import { connect } from '../hallway.js';
 import { Composer } from './composer.js';
 import { element } from './lines.js';
 import { address, fromAddress, PlaceDialog, remember } from './place.js';
-import { locale, strings, words } from './strings.js';
+import { direction, locale, strings, words } from './strings.js';
 import { Timeline } from './timeline.js';
 
 /** What comes within this time is read out together, in ms; more than so many messages as one sentence. */
@@ -24,12 +24,12 @@ let unread = 0;
 let countdown;
 const announced = { count: 0, last: [] };
 
-document.documentElement.lang = locale;
+Object.assign(document.documentElement, { lang: locale, dir: direction });
 for (const node of document.querySelectorAll('[data-text]')) node.textContent = words[node.dataset.text];
 for (const node of document.querySelectorAll('[data-label]')) node.setAttribute('aria-label', words[node.dataset.label]);
 
 const timeline = new Timeline(
-  { log: at('log'), top: at('top'), lines: at('lines'), pending: at('pending'), jump: at('jump') },
+  Object.fromEntries(['log', 'top', 'lines', 'bottom', 'pending', 'jump'].map((id) => [id, at(id)])),
   {
     isAway: () => document.hidden || !document.hasFocus(),
     isOwn: ({ username }) => username === chat.username,
@@ -37,18 +37,18 @@ const timeline = new Timeline(
       unread = count;
       title();
     },
+    say: (words) => read(words),
   },
 );
 const composer = new Composer(
   { form: at('composer'), input: at('text'), error: at('text-error'), pending: at('pending') },
   session,
-  { sent: () => timeline.jumpToNewest() },
+  { sent: () => timeline.jumpToNewest(), say: (words) => read(words) },
 );
 const dialog = new PlaceDialog(at('place'), (chosen) => {
-  const url = address(chosen);
+  remember(memory, chosen);
   // Back goes to the room before, but not to having been asked.
-  if (place && url !== location.href) history.pushState(null, '', url);
-  else history.replaceState(null, '', url);
+  show(chosen, place && address(chosen) !== location.href ? 'pushState' : 'replaceState');
   enter(chosen);
 });
 
@@ -60,6 +60,9 @@ at('retry').addEventListener('click', () => {
   chat.reconnect();
 });
 addEventListener('popstate', arrive);
+addEventListener('beforeunload', (event) => {
+  if (composer.unsent > 0) event.preventDefault();
+});
 addEventListener('focus', () => timeline.seen());
 document.addEventListener('visibilitychange', () => timeline.seen());
 
@@ -72,10 +75,10 @@ function arrive() {
 }
 
 function enter(next) {
-  leave();
+  const left = chat && { room: chat.room, username: chat.username, unsent: composer.unsent };
+  chat?.close();
   place = next;
-  remember(memory, place);
-  history.replaceState(null, '', address(place));
+  show(place, 'replaceState');
   at('app').hidden = false;
   at('room').textContent = place.room;
   at('people').textContent = '';
@@ -84,31 +87,46 @@ function enter(next) {
 
   chat = connect(new URL('chat', document.baseURI), { ...place, outbox: session });
   timeline.begin((page) => chat.history(page));
-  composer.begin(chat);
   chat.on('state', (change) => say(change));
   chat.on('welcome', (welcome) => {
     at('self').replaceChildren(...strings.writingAs(element('bdi', {}, welcome.username)));
     timeline.welcome(welcome);
+    if (welcome.isNewEpoch) composer.passed(0);
   });
   chat.on('message', (message) => {
     timeline.message(message);
     if (message.username === chat.username) composer.arrived(message);
     else if (!message.isReplay || hasConnected) announce(message);
+    composer.passed(message.seq);
   });
-  chat.on('gap', (gap) => timeline.gap(gap));
+  chat.on('gap', (gap) => {
+    timeline.gap(gap);
+    composer.passed(gap.to);
+  });
   chat.on('notice', (notice) => timeline.notice(notice));
   chat.on('count', ({ count }) => {
     hasConnected = true;
     at('people').textContent = strings.people(count);
   });
-  chat.on('error', ({ message }) => timeline.notice({ event: 'notice', usernames: [], text: message }));
+  chat.on('error', ({ message }) => notice(message));
+  composer.begin(chat);
+  if (left?.unsent > 0) notice(strings.waitsElsewhere(left.unsent, left.room, left.username));
   say({ state: chat.state });
   title();
   composer.focus();
 }
 
-function leave() {
-  chat?.close();
+function notice(text) {
+  timeline.notice({ event: 'notice', usernames: [], text });
+}
+
+/** Has the address name a place, which is one's own from then on. */
+function show(place, how) {
+  try {
+    history[how]({ isMine: true }, '', address(place));
+  } catch {
+    // A browser does not take it a hundred times in half a minute.
+  }
 }
 
 // The connection, in words
@@ -123,7 +141,9 @@ function say({ state, code, reason, retryIn }) {
     at('state-words').textContent = '';
     return;
   }
+  const before = at('state-words').textContent;
   at('state-words').textContent = wordsFor({ state, code, reason, isWaiting: retryIn !== undefined });
+  if (at('state-words').textContent !== before && hasConnected) read(at('state-words').textContent);
   at('retry').hidden = state !== 'closed' && retryIn === undefined;
   at('retry').textContent = state === 'closed' ? strings.connectAgain : strings.tryNow;
   if (retryIn === undefined) return;
@@ -167,14 +187,15 @@ function read(...sentences) {
 }
 
 function title() {
-  document.title = strings.title(place.room, unread);
+  const words = strings.title(place.room, unread);
+  if (document.title !== words) document.title = words;
 }
 
 async function copyLink() {
   const link = address({ room: place.room });
   const isCopied = await copied(link);
   read(isCopied ? strings.linkCopied : strings.linkNotCopied(link));
-  if (!isCopied) return timeline.notice({ event: 'notice', usernames: [], text: strings.linkNotCopied(link) });
+  if (!isCopied) return notice(strings.linkNotCopied(link));
   at('copy').textContent = strings.linkCopied;
   setTimeout(() => { at('copy').textContent = words.copyLink; }, 2_000);
 }

@@ -18,13 +18,18 @@ export const faults = {
   },
 };
 
-/** The place that the address names. `isComplete`: one can go there without being asked. */
+/**
+ * The place that the address names. `isComplete`: one can go there without being asked. Who was somebody else before is asked: the
+ * address may be another's, who copied it with the name in it.
+ */
 export function fromAddress(memory) {
   const { searchParams } = new URL(location.href);
-  const username = searchParams.get('username')?.trim();
-  const room = searchParams.get('room')?.trim() || (username === undefined ? remembered(memory, 'room') : null) || 'lobby';
-  const place = { room, username: username ?? remembered(memory, 'username') ?? '' };
-  return { place, isComplete: username !== undefined && !faults.room(room) && !faults.username(username) };
+  const named = searchParams.get('username')?.trim();
+  const known = remembered(memory, 'username');
+  const isMine = named !== undefined && (history.state?.isMine || known === null || known === named);
+  const room = searchParams.get('room')?.trim() || (named === undefined ? remembered(memory, 'room') : null) || 'lobby';
+  const username = isMine ? named : known ?? '';
+  return { place: { room, username }, isComplete: isMine && !faults.room(room) && !faults.username(username) };
 }
 
 /** The address of a place; without a name it is the link that others are given. */
@@ -37,17 +42,21 @@ export function address({ room, username }) {
   return url.href;
 }
 
-export function remember(memory, { room, username }) {
+export function remember(storage, { room, username }) {
   try {
-    memory?.setItem('hallway:room', room);
-    memory?.setItem('hallway:username', username);
+    storage?.setItem('hallway:room', room);
+    storage?.setItem('hallway:username', username);
   } catch {
     // Nothing may be stored here: it is in the address.
   }
 }
 
-function remembered(memory, what) {
-  return memory?.getItem(`hallway:${what}`) ?? null;
+function remembered(storage, what) {
+  try {
+    return storage?.getItem(`hallway:${what}`) ?? null;
+  } catch {
+    return null;
+  }
 }
 
 /** The dialog that asks for a name and a room. */

@@ -1,7 +1,8 @@
 /** All that the page says, to be translated here. What the server says itself, such as the text of a storm's notice, is not. */
 
-/** The language of what follows; `<html lang>` becomes it. */
+/** The language of what follows and how it is written; `<html>` has them for `lang` and `dir`. */
 export const locale = 'en';
+export const direction = 'ltr';
 
 const number = new Intl.NumberFormat(locale);
 const plural = new Intl.PluralRules(locale);
@@ -44,9 +45,10 @@ export const strings = {
   unread: 'New',
   missed: (count) => `You missed ${many(count, 'message', 'messages')}.`,
   loadMissed: 'Load them',
+  loadingMissed: 'Loading…',
+  missedNotLoaded: 'They could not be loaded.',
   noLongerKept: (count) => `${many(count, 'message is', 'messages are')} no longer kept.`,
   newEpoch: 'The room has begun anew. What is above is no longer on the server.',
-  presence: (names, change) => `${list.format(names)} ${change}`,
   others: (count) => many(count, 'other', 'others'),
   joined: 'joined',
   left: 'left',
@@ -57,7 +59,7 @@ export const strings = {
   loading: 'Loading older messages…',
   beginning: 'The room begins here.',
   nothingOlder: 'Nothing older is kept.',
-  notLoaded: 'Older messages could not be loaded.',
+  notLoaded: 'The messages here could not be loaded.',
   tryAgain: 'Try again',
   jump: (count) => (count > 0 ? `Jump to newest (${number.format(count)} new)` : 'Jump to newest'),
 
@@ -69,17 +71,19 @@ export const strings = {
   // Sending
   sending: 'Sending…',
   waiting: 'Will be sent when there is a connection.',
-  notSent: (why) => `Not sent: ${why}`,
   edit: 'Edit',
   discard: 'Discard',
+  notSent: (why) => `Not sent: ${why}`,
   failures: {
-    unavailable: 'the server cannot store messages at the moment.',
-    uncertain: 'the connection was lost before the answer came. The message may have been said; look before you send it again.',
-    closed: 'the connection was closed.',
+    unavailable: 'Not sent: the server cannot store messages at the moment.',
+    uncertain: 'No answer came before the connection was lost, so this may have been said. Within ten minutes it can be sent again and is said once.',
+    closed: 'Not sent: the connection was closed.',
   },
   tooLong: (bytes, limit) =>
     `This message takes ${number.format(bytes)} bytes; the server takes ${number.format(limit)}. Shorten it, or send it in parts.`,
   outboxFull: 'Too many messages wait for the connection. Wait until it is back.',
+  waitsElsewhere: (count, room, name) =>
+    `${many(count, 'message', 'messages')} to ${room} could not be sent yet. Go back there as ${name} to send.`,
   notConnected: 'There is no connection. Connect again first.',
 
   // The connection
@@ -110,6 +114,9 @@ const hour = hourCycle === 'h12' ? 'numeric' : '2-digit';
 const timeFormat = new Intl.DateTimeFormat(locale, { hour, minute: '2-digit', hourCycle });
 const dayFormat = new Intl.DateTimeFormat(locale, { weekday: 'long', year: 'numeric', month: 'long', day: 'numeric' });
 const momentFormat = new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'medium', hourCycle });
+
+/** Of a sentence that lists these: each item, and what stands between them. */
+export const listParts = (items) => list.formatToParts(items);
 
 /** In the reader's zone, as all times. */
 export const time = (date) => timeFormat.format(date);

@@ -1,16 +1,20 @@
 /**
  * The messages of a room as a window on them. The document holds a few hundred lines, however many there are: what is newest is kept
- * as data (`#tail`), what is older is asked for when it is scrolled to, and what is far from where one reads is let go of.
+ * as data (`#tail`), what is older is asked for when it is scrolled to, and what is far from where one reads is let go of. Where
+ * something is missing between two lines there is a line that says so.
  */
 
-import { element, button, line, refresh, relate } from './lines.js';
+import { button, element } from './lines.js';
+import { isNumbered, Rows } from './rows.js';
 import { strings } from './strings.js';
 
 /** Lines in the document, at most. */
 const WINDOW = 400;
 /** Newest entries that are kept as data: what one jumps to. */
 const TAIL = 200;
-/** Messages asked for at once. */
+/** What is drawn at once where one jumps, or more has come between two frames: it fills the largest screen. */
+const BURST = 60;
+/** Messages asked for at once. A page may be shorter. */
 const PAGE = 100;
 /** How near an edge is, in px, when what is behind it is asked for. */
 const NEAR = 1_000;
@@ -20,14 +24,11 @@ const AT_END = 32;
 const MAX_CHANGES = 100;
 
 export class Timeline {
-  #log;
-  #lines;
-  #top;
-  #jump;
+  #elements;
   #heed;
+  #rows;
 
   #history = null;
-  #rows = [];
   #tail = [];
   #newest = 0;
   // Whether the window ends where the room does; if not there is more below it.
@@ -36,26 +37,29 @@ export class Timeline {
   // Where the log was last known to be scrolled to.
   #scrollTop = 0;
   #hasOlder = false;
-  #isLoading = false;
+  // The page that is waited for; one that comes for a window that is no more is nobody's. The edge where one did not come.
+  #load = null;
+  #failed = null;
   // Whether this is not the first connection: what was said in between is news.
   #hasBegun = false;
-  #below = 0;
   #unread = 0;
   #firstUnread = null;
+  #dirty = new Set();
   #frame = 0;
-  #generation = 0;
 
   /**
-   * @param {{ log: HTMLElement, top: HTMLElement, lines: HTMLElement, pending: HTMLElement, jump: HTMLElement }} elements
-   * @param {{ isAway(): boolean, isOwn(message): boolean, unread(count: number): void }} heed whether the reader looks; what is their
-   * own; how many messages they did not see is told to
+   * @param {Record<'log' | 'top' | 'lines' | 'bottom' | 'pending' | 'jump', HTMLElement>} elements
+   * @param {object} heed
+   * @param {() => boolean} heed.isAway whether nobody looks
+   * @param {(message: { username: string }) => boolean} heed.isOwn
+   * @param {(count: number) => void} heed.unread how many messages the reader has not seen
+   * @param {(words: string) => void} heed.say what somebody who does not see it is to be told
    */
-  constructor({ log, top, lines, pending, jump }, heed) {
-    this.#log = log;
-    this.#lines = lines;
-    this.#top = top;
-    this.#jump = jump;
+  constructor(elements, heed) {
+    const { log, lines, pending, jump } = elements;
+    this.#elements = elements;
     this.#heed = heed;
+    this.#rows = new Rows(log, lines);
     log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     log.addEventListener('keydown', (event) => {
       if (event.key !== 'End' || event.target !== log) return;
@@ -64,51 +68,50 @@ export class Timeline {
     });
     jump.addEventListener('click', () => {
       this.jumpToNewest();
-      // The button goes away: the focus would be nowhere.
-      log.focus({ preventScroll: true });
+      this.#focus();
     });
-    // The window, the keyboard of a phone, or what is being written takes space: the end stays in sight.
-    new ResizeObserver(() => this.#stay()).observe(log);
+    // The window, the keyboard of a phone, or what is being written takes space: the end, or what one reads, stays in sight.
+    new ResizeObserver(() => (this.#isAtEnd ? this.#stay() : this.#rows.restore())).observe(log);
     new ResizeObserver(() => this.#stay()).observe(pending);
   }
 
   /** Begins with another room; `history` gives its pages. */
   begin(history) {
-    this.#generation += 1;
     this.#history = history;
-    this.#rows = [];
     this.#tail = [];
+    this.#dirty.clear();
     this.#newest = 0;
-    this.#isLive = this.#isAtEnd = true;
-    this.#hasBegun = this.#hasOlder = this.#isLoading = false;
+    this.#isAtEnd = true;
+    this.#hasBegun = false;
     this.#firstUnread = null;
-    this.#lines.replaceChildren();
-    this.#top.replaceChildren();
-    this.#count(0, 0);
+    this.#count(0);
+    this.#showTail();
+    this.#hasOlder = false;
   }
 
   message(message) {
-    const entry = this.#entry(message);
-    this.#newest = entry.last;
-    this.#add(entry);
-    if (entry.isOwn || (message.isReplay && !this.#hasBegun)) return;
-    if (this.#heed.isAway() || !this.#isAtEnd) {
-      if (this.#unread === 0) this.#mark(entry);
-      this.#count(this.#isAtEnd ? 0 : this.#below + 1, this.#unread + 1);
+    const { seq, isReplay } = message;
+    const isNews = !this.#heed.isOwn(message) && (this.#hasBegun || !isReplay);
+    if (isNews && (!this.#isAtEnd || this.#heed.isAway())) {
+      if (this.#unread === 0) this.#mark(seq);
+      this.#count(this.#unread + 1);
     }
+    // A room that has begun anew may have more than is replayed.
+    if (this.#tail.at(-1)?.kind === 'epoch' && seq > 1) this.gap({ from: 1, to: seq - 1 });
+    this.#add(this.#entry(message));
   }
 
   gap({ from, to }) {
-    this.#newest = to;
-    this.#add({ kind: 'gap', first: from, last: to, from, to, load: (gap) => this.#loadGap(gap) });
+    this.#heed.say(strings.missed(to - from + 1));
+    this.#add(this.#gap(from, to));
   }
 
   notice(change) {
     const last = this.#tail.at(-1);
     if (last?.kind === 'notice' && last.changes.length < MAX_CHANGES) {
       last.changes.push(change);
-      if (last.node) refresh(last);
-      this.#stay();
+      this.#dirty.add(last);
+      this.#schedule();
     } else {
       this.#add({ kind: 'notice', changes: [change] });
     }
@@ -118,186 +121,159 @@ export class Timeline {
   welcome({ seq, isNewEpoch }) {
     if (isNewEpoch) {
       // Nothing from before can be asked for any more, and its numbers are not to be compared with those to come.
-      this.#generation += 1;
-      this.#isLoading = false;
-      this.#top.replaceChildren();
       this.#render();
-      for (const entry of this.#rows) entry.isOld = true;
+      for (const entry of this.#rows) {
+        if (entry.kind === 'gap') this.#change(entry, { state: 'gone' });
+        Object.assign(entry, { first: undefined, last: undefined, isOld: true });
+      }
       this.#tail = [];
       this.#newest = 0;
+      this.#load = null;
+      this.#heed.say(strings.newEpoch);
       this.#add({ kind: 'epoch' });
       if (!this.#isLive) this.jumpToNewest();
     }
     this.#hasBegun ||= this.#tail.length > 0;
     this.#hasOlder ||= seq > 0;
+    this.#retry();
   }
 
   /** The reader is here: what is in sight has been seen. */
   seen() {
-    if (this.#isAtEnd && !this.#heed.isAway()) this.#count(0, 0);
+    if (this.#isAtEnd && !this.#heed.isAway()) this.#count(0);
   }
 
   jumpToNewest() {
     if (!this.#isLive) this.#showTail();
     this.#isAtEnd = true;
     this.#render();
-    this.#stay();
     this.seen();
   }
 
   // What comes
 
+  #entry({ seq, sentAt, username, message }) {
+    const isOwn = this.#heed.isOwn({ username });
+    const isFirstUnread = seq === this.#firstUnread;
+    return { kind: 'message', first: seq, last: seq, date: new Date(sentAt), username, message, isOwn, isFirstUnread };
+  }
+
+  /** `state`: whether what is missing can be asked for, is being loaded, did not come, or is gone. */
+  #gap(from, to, state = 'missed') {
+    return { kind: 'gap', first: from, last: to, state, load: (gap) => this.#loadGap(gap) };
+  }
+
   #add(entry) {
+    this.#newest = entry.last ?? this.#newest;
     this.#tail.push(entry);
     if (this.#tail.length > TAIL) this.#tail.shift();
-    // Once for all that comes until the next frame; where nothing is drawn, in a hidden page, nothing piles up but the tail.
+    this.#schedule();
+  }
+
+  /** Once for all that comes until the next frame; where nothing is drawn, in a hidden page, nothing piles up but the tail. */
+  #schedule() {
     this.#frame ||= requestAnimationFrame(() => this.#render());
   }
 
   #render() {
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
-    if (!this.#isLive) return;
-    const shown = this.#tail.lastIndexOf(this.#rows.at(-1));
-    if (shown === this.#tail.length - 1 && this.#rows.length > 0) return this.#check();
-    const fresh = this.#tail.slice(shown + 1);
-    const isCutOff = shown === -1 && this.#rows.length > 0 && !this.#joins(this.#rows, fresh);
-    if (this.#isAtEnd && isCutOff) {
-      this.#showTail();
-    } else if (isCutOff || (!this.#isAtEnd && this.#rows.length + fresh.length > WINDOW)) {
-      // Somebody reads above: it stays, and the new is fetched when it is scrolled to.
-      this.#isLive = false;
-    } else {
-      this.#append(fresh);
-      // Where one reads above there is room for them: nothing is let go of.
-      this.#drop(this.#rows.length - WINDOW, 'top');
+    for (const entry of this.#dirty) if (entry.node) this.#rows.refresh(entry);
+    this.#dirty.clear();
+    if (this.#isLive) {
+      const shown = this.#tail.lastIndexOf(this.#rows.bottom);
+      const fresh = this.#tail.slice(shown + 1);
+      const isCutOff = shown === -1 && !this.#joins(fresh);
+      if (this.#isAtEnd && (isCutOff || fresh.length > BURST)) {
+        this.#showTail();
+      } else if (isCutOff || (!this.#isAtEnd && this.#rows.length + fresh.length > WINDOW)) {
+        // Somebody reads above: it stays, and the new is fetched when it is scrolled to.
+        this.#isLive = false;
+      } else {
+        this.#rows.append(fresh);
+        this.#trim('top');
+      }
     }
     this.#stay();
     this.#check();
   }
 
-  /** Whether nothing is missing between two runs of entries. */
-  #joins(rows, fresh) {
-    const last = numbered(rows.toReversed());
-    return !last || last.isOld || (numbered(fresh)?.first ?? this.#newest + 1) <= last.last + 1;
+  /** Whether nothing is missing between the window and these. */
+  #joins(entries) {
+    const { last } = this.#rows;
+    return !last || (entries.find(isNumbered)?.first ?? this.#newest + 1) <= last.last + 1;
   }
 
   #showTail() {
+    this.#load = null;
     this.#isLive = true;
-    this.#rows = [];
-    this.#lines.replaceChildren();
-    this.#append(this.#tail);
-    this.#hasOlder = (numbered(this.#rows)?.first ?? this.#newest + 1) > 1;
-    this.#say(null);
+    this.#rows.clear();
+    this.#rows.append(this.#tail.slice(-BURST));
+    this.#hasOlder = (this.#rows.first?.first ?? this.#newest + 1) > 1;
+    this.#retry();
+    if (this.#hasOlder || this.#rows.length === 0) this.#say('top');
+    else this.#end(true);
   }
 
-  // What is in the document
-
-  #append(entries) {
-    if (entries.length === 0) return;
-    const at = this.#rows.length;
-    this.#rows.push(...entries);
-    this.#draw(entries);
-    this.#lines.append(...entries.map(({ node }) => node));
-    this.#relate(at, this.#rows.length);
-  }
-
-  #insert(at, entries) {
-    if (entries.length === 0) return;
-    const next = this.#rows[at]?.node ?? null;
-    this.#rows.splice(at, 0, ...entries);
-    this.#draw(entries);
-    const nodes = entries.map(({ node }) => node);
-    if (next) next.before(...nodes);
-    else this.#lines.append(...nodes);
-    this.#relate(at, at + entries.length + 1);
-  }
-
-  #draw(entries) {
-    for (const entry of entries) entry.node ??= line(entry);
-  }
-
-  /** Has the lines from `start` to before `end` show what depends on the one above. */
-  #relate(start, end) {
-    let previousMessage = this.#rows.slice(0, start).findLast(isMessage);
-    for (let at = start; at < Math.min(end, this.#rows.length); at += 1) {
-      relate(this.#rows[at], this.#rows[at - 1], previousMessage);
-      if (isMessage(this.#rows[at])) previousMessage = this.#rows[at];
-    }
-  }
-
-  /** Lets go of so many lines at one end of the window. */
-  #drop(count, end) {
+  /** Lets go of what exceeds the window at one of its ends. */
+  #trim(end) {
+    const count = this.#rows.length - WINDOW;
     if (count <= 0) return;
-    const dropped = end === 'top' ? this.#rows.splice(0, count) : this.#rows.splice(-count);
-    for (const { node } of dropped) node.remove();
-    if (end === 'bottom') {
+    // What is on its way begins where the window does not any more.
+    this.#load = null;
+    if (end === 'top') {
+      this.#rows.remove(0, count);
+      this.#hasOlder = true;
+      this.#say('top');
+    } else {
+      this.#rows.remove(WINDOW, count);
       this.#isLive = false;
-      return;
     }
-    this.#hasOlder = true;
-    this.#say(null);
-    this.#relate(0, 1);
-  }
-
-  /** Changes the document so that what one reads stays where it is on the screen. */
-  #keep(change) {
-    const top = this.#log.getBoundingClientRect().top;
-    const anchor = this.#rows.find(({ node }) => node.getBoundingClientRect().bottom > top)?.node;
-    const before = anchor?.querySelector('.body')?.getBoundingClientRect().top ?? anchor?.getBoundingClientRect().top;
-    change();
-    if (!anchor?.isConnected) return;
-    const after = anchor.querySelector('.body')?.getBoundingClientRect().top ?? anchor.getBoundingClientRect().top;
-    this.#log.scrollTop += after - before;
   }
 
   #stay() {
     if (!this.#isLive || !this.#isAtEnd) return;
-    this.#log.scrollTop = this.#log.scrollHeight;
-    this.#scrollTop = this.#log.scrollTop;
+    const { log } = this.#elements;
+    log.scrollTop = log.scrollHeight;
+    this.#scrollTop = log.scrollTop;
   }
 
   // Where one is
 
   #scrolled() {
-    const { scrollTop, scrollHeight, clientHeight } = this.#log;
+    const { scrollTop, scrollHeight, clientHeight } = this.#elements.log;
     // Only who scrolls up leaves the end; by what is written or comes it is the end that moves.
     const isLeft = !this.#isAtEnd || scrollTop < this.#scrollTop;
     this.#scrollTop = scrollTop;
     this.#isAtEnd = this.#isLive && (!isLeft || scrollHeight - scrollTop - clientHeight <= AT_END);
-    if (this.#isAtEnd) {
-      this.#below = 0;
-      this.seen();
-    }
+    this.seen();
+    this.#rows.remember();
     this.#check();
   }
 
   /** Asks for what is needed where one is. */
   #check() {
-    this.#jump.hidden = this.#isLive && this.#isAtEnd;
-    this.#jump.textContent = strings.jump(this.#below);
-    if (this.#isLoading || !this.#history) return;
-    const { scrollTop, scrollHeight, clientHeight } = this.#log;
+    const { log, jump } = this.#elements;
+    jump.hidden = this.#isLive && this.#isAtEnd;
+    if (this.#load || !this.#history) return;
+    const { scrollTop, scrollHeight, clientHeight } = log;
     // The top of a live window is filled when one is not at its end, or when it is all there is to see.
     const isShort = scrollHeight <= clientHeight;
-    if (scrollTop < NEAR && (!this.#isAtEnd || isShort) && this.#hasOlder) this.#loadOlder();
-    else if (!this.#isLive && scrollHeight - scrollTop - clientHeight < NEAR) this.#loadNewer();
+    const isNearTop = scrollTop < NEAR && (!this.#isAtEnd || isShort);
+    if (isNearTop && this.#hasOlder && this.#failed !== 'top') this.#loadOlder();
+    else if (!this.#isLive && scrollHeight - scrollTop - clientHeight < NEAR && this.#failed !== 'bottom') this.#loadNewer();
   }
 
-  #mark(entry) {
-    const marked = [this.#firstUnread, entry];
-    this.#firstUnread = entry;
-    for (const each of marked) {
-      if (!each) continue;
-      each.isFirstUnread = each === entry;
-      const at = this.#rows.indexOf(each);
-      if (at >= 0) this.#relate(at, at + 2);
-    }
+  /** What one has not seen begins with the message of this number. */
+  #mark(seq) {
+    this.#firstUnread = seq;
+    for (const entry of this.#rows) entry.isFirstUnread = entry.first === seq;
+    for (const entry of this.#tail) entry.isFirstUnread = entry.first === seq;
+    this.#rows.relate();
   }
 
-  #count(below, unread) {
-    this.#below = below;
-    this.#jump.textContent = strings.jump(below);
+  #count(unread) {
+    this.#elements.jump.textContent = strings.jump(unread);
     if (unread === this.#unread) return;
     this.#unread = unread;
     this.#heed.unread(unread);
@@ -305,117 +281,153 @@ export class Timeline {
 
   // What was before, and between
 
-  async #page(before, take, fail = () => this.#offer()) {
-    const generation = this.#generation;
-    this.#isLoading = true;
-    let page = null;
-    try {
-      page = await this.#history({ before, limit: PAGE });
-    } catch {
-      // That the connection is closed, or the room another, is said elsewhere.
-    }
-    if (generation !== this.#generation) return;
-    this.#isLoading = false;
-    if (!page) return fail();
-    take(page.messages.map((message) => this.#entry(message)), page.more);
+  /** Asks for the messages before one number, and gives `take` the entries and whether there are older ones. */
+  async #fetch(edge, before, take) {
+    const load = {};
+    this.#load = load;
+    const page = await this.#page(before);
+    if (this.#load !== load) return;
+    this.#load = null;
+    if (page) take(...page);
+    else this.#fail(edge);
     this.#check();
   }
 
-  /** The reader decides when what failed is tried again. */
-  #offer() {
-    this.#isLoading = true;
-    this.#say(strings.notLoaded, button(strings.tryAgain, () => {
-      this.#isLoading = false;
-      this.#say(null);
+  async #page(before) {
+    try {
+      const { messages, more } = await this.#history({ before, limit: PAGE });
+      return [messages.map((message) => this.#entry(message)), more];
+    } catch {
+      // That the connection is closed, or the room another, is said elsewhere.
+      return null;
+    }
+  }
+
+  /** The reader decides when what failed is tried again, or it is when there is a new connection. */
+  #fail(edge) {
+    this.#failed = edge;
+    this.#heed.say(strings.notLoaded);
+    this.#say(edge, strings.notLoaded, button(strings.tryAgain, () => {
+      this.#retry();
       this.#check();
+      this.#focus();
     }));
   }
 
-  #entry({ seq, sentAt, username, message }) {
-    const isOwn = this.#heed.isOwn({ username });
-    return { kind: 'message', first: seq, last: seq, date: new Date(sentAt), username, message, isOwn };
+  #retry() {
+    if (this.#failed) this.#say(this.#failed);
+    this.#failed = null;
   }
 
   #loadOlder() {
-    const first = numbered(this.#rows);
-    if (first?.isOld) {
+    if (this.#rows.top?.isOld) {
       this.#hasOlder = false;
       return;
     }
-    const before = first?.first ?? this.#newest + 1;
+    const before = this.#rows.first?.first ?? this.#newest + 1;
     if (before <= 1) return this.#end(true);
-    this.#say(strings.loading);
-    this.#page(before, (older, more) => {
-      this.#keep(() => {
-        this.#say(null);
-        this.#insert(0, older);
-        if (!more) this.#end((older[0]?.first ?? before) === 1);
-        this.#drop(this.#rows.length - WINDOW, 'bottom');
+    this.#say('top', strings.loading);
+    this.#fetch('top', before, (older, more) => {
+      this.#rows.keep(() => {
+        this.#say('top');
+        this.#rows.insert(0, older);
+        if (!more || older.length === 0) this.#end((older[0]?.first ?? before) === 1);
+        this.#trim('bottom');
       });
     });
   }
 
   #end(isBeginning) {
     this.#hasOlder = false;
-    this.#say(isBeginning ? strings.beginning : strings.nothingOlder);
+    this.#say('top', isBeginning ? strings.beginning : strings.nothingOlder);
   }
 
   #loadNewer() {
-    const last = numbered(this.#rows.toReversed());
-    if (this.#joins(this.#rows, this.#tail)) {
-      const first = numbered(this.#tail)?.first ?? Infinity;
-      const own = new Set(this.#tail);
-      this.#keep(() => {
-        // The tail's own entries take the place of copies of them, which came with a page.
-        const copies = this.#rows.toReversed().findIndex((entry) => !own.has(entry) && !(entry.last >= first));
-        this.#drop(copies === -1 ? this.#rows.length : copies, 'bottom');
-        this.#isLive = true;
-        this.#append(this.#tail);
-        this.#drop(this.#rows.length - WINDOW, 'top');
-      });
-      return this.#scrolled();
-    }
-    this.#page(last.last + 1 + PAGE, (page) => {
-      const newer = page.filter(({ first }) => first > last.last);
-      if (newer.length === 0) return this.jumpToNewest();
-      this.#keep(() => {
-        this.#append(newer);
-        this.#drop(this.#rows.length - WINDOW, 'top');
+    if (this.#joins(this.#tail)) return this.#rejoin();
+    const from = this.#rows.last.last + 1;
+    const tail = this.#tail.find(isNumbered)?.first ?? this.#newest + 1;
+    this.#fill(from, Math.min(from + PAGE, tail) - 1, []);
+  }
+
+  /** Pages are backward: one that is short does not reach back to `from`, and then there is another before it. */
+  #fill(from, to, found) {
+    this.#fetch('bottom', to + 1, (page, more) => {
+      const newer = page.filter(({ first }) => first >= from);
+      const all = [...newer, ...found];
+      const reached = newer[0]?.first ?? to + 1;
+      if (reached > from && newer.length > 0 && more) return this.#fill(from, reached - 1, all);
+      this.#rows.keep(() => {
+        if (reached > from) this.#append(this.#gap(from, reached - 1, 'gone'));
+        this.#rows.append(all);
+        this.#trim('top');
       });
     });
   }
 
-  #loadGap(gap) {
-    if (this.#isLoading) return;
-    this.#page(gap.to + 1, (page, more) => {
-      const found = page.filter(({ first }) => first >= gap.from);
-      gap.to = gap.last = (found[0]?.first ?? gap.to + 1) - 1;
-      gap.isGone = found.length === 0 || !more;
-      this.#keep(() => {
-        const isFilled = gap.to < gap.from;
-        for (const entries of [this.#rows, this.#tail]) {
-          const at = entries.indexOf(gap);
-          if (at < 0) continue;
-          if (entries === this.#rows) this.#insert(at + 1, found);
-          else entries.splice(at + 1, 0, ...found);
-          if (isFilled) entries.splice(at, 1);
-        }
-        if (isFilled) gap.node.remove();
-        else refresh(gap);
-        this.#relate(0, this.#rows.length);
-      });
-    }, () => {});
+  /** A line for what is gone; one for all that is gone in one place. */
+  #append(gap) {
+    const { bottom } = this.#rows;
+    if (bottom?.state !== 'gone' || bottom.last !== gap.first - 1) return this.#rows.append([gap]);
+    bottom.last = gap.last;
+    this.#rows.refresh(bottom);
   }
 
-  /** What is said above the first line; nothing where there is more to come. */
-  #say(...what) {
-    this.#top.replaceChildren(...(what[0] ? [element('p', {}, ...what.flatMap((each) => [each, ' ']))] : []));
+  /** The window has reached the tail: it is live again. */
+  #rejoin() {
+    const first = this.#tail.find(isNumbered)?.first ?? this.#newest + 1;
+    this.#rows.keep(() => {
+      // Copies of what is in the tail, which came with a page.
+      const copies = [...this.#rows].findIndex((entry) => entry.first >= first);
+      if (copies >= 0) this.#rows.remove(copies, this.#rows.length);
+      this.#isLive = true;
+      this.#rows.append(this.#tail);
+      this.#trim('top');
+    });
+    this.#scrolled();
   }
-}
 
-const isMessage = ({ kind }) => kind === 'message';
+  /** A page of what is missing, from its end; the line goes when there is no more. */
+  async #loadGap(gap) {
+    const { first: from, last: to } = gap;
+    this.#change(gap, { state: 'loading' });
+    const page = await this.#page(to + 1);
+    // The room has begun anew.
+    if (gap.state !== 'loading') return;
+    if (!page) return this.#change(gap, { state: 'failed' });
+    const [messages, more] = page;
+    const found = messages.filter(({ first }) => first >= from);
+    const last = (found[0]?.first ?? to + 1) - 1;
+    this.#rows.keep(() => {
+      this.#change(gap, { last, state: found.length > 0 && more ? 'missed' : 'gone' });
+      const at = this.#rows.indexOf(gap);
+      const inTail = this.#tail.indexOf(gap);
+      const isFilled = last < from;
+      if (inTail >= 0) {
+        this.#tail.splice(isFilled ? inTail : inTail + 1, isFilled ? 1 : 0, ...found);
+        this.#tail.splice(0, Math.max(0, this.#tail.length - TAIL));
+      }
+      if (at < 0) return;
+      this.#rows.insert(at + 1, found);
+      if (isFilled) this.#rows.remove(at, 1);
+      this.#trim(at < this.#rows.length / 2 ? 'bottom' : 'top');
+    });
+    this.#focus();
+    this.#check();
+  }
 
-/** The first of the entries that has a place in the room's sequence. */
-function numbered(entries) {
-  return entries.find(({ first }) => first !== undefined);
+  #change(gap, what) {
+    Object.assign(gap, what);
+    this.#rows.refresh(gap);
+  }
+
+  /** A button has gone: the focus would be nowhere. */
+  #focus() {
+    if (document.activeElement === document.body) this.#elements.log.focus({ preventScroll: true });
+  }
+
+  /** What is said at one of the edges. */
+  #say(edge, ...what) {
+    const words = what.length > 0 ? [element('p', {}, ...what.flatMap((each) => [each, ' ']))] : [];
+    this.#elements[edge].replaceChildren(...words);
+  }
 }

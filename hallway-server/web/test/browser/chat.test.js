@@ -62,7 +62,7 @@ test('text is text, whatever it looks like', async () => {
     assert.equal(await person.page.evaluate(() => window.wasRun), undefined);
     assert.equal(await person.page.locator('#log :is(script, img, svg, b, i, a)').count(), 0);
   }
-  assert.equal(await bob.page.locator('.name').first().textContent(), '<b>eve</b>');
+  assert.equal(await bob.page.locator('.head .name').first().textContent(), '<b>eve</b>');
   assert.match(await bob.page.locator('.notice').last().textContent(), /bob/);
 });
 

@@ -12,7 +12,7 @@ test('a server that is killed and started again in mid-conversation: nothing is 
   await alice.say('before');
   await bob.sees('before');
   await server.kill();
-  await alice.page.getByText('The connection was lost.').waitFor();
+  await alice.state.getByText('The connection was lost.').waitFor();
   assert.match(await alice.page.locator('#countdown').textContent(), /^Trying again in \d+ seconds?\.$/);
   await alice.say('while it was down');
   await bob.say('also from me');
@@ -36,7 +36,7 @@ test('what was written without a connection survives a reload and is sent once',
   await alice.isConnected();
   await alice.page.context().setOffline(true);
   await server.kill();
-  await alice.page.getByText('This device is offline.').waitFor();
+  await alice.state.getByText('This device is offline.').waitFor();
   await alice.say('first');
   await alice.say('second');
   await alice.input.fill('not finished');
@@ -61,7 +61,7 @@ test('what was written without a connection survives a reload and is sent once',
 test('a server that shuts down says so, and one can try at once', async () => {
   const alice = await people.join(server, 'alice', { room: 'shutdown' });
   await server.stop();
-  await alice.page.getByText('The server is being restarted.').waitFor();
+  await alice.state.getByText('The server is being restarted.').waitFor();
   await server.start();
   const now = alice.page.getByRole('button', { name: 'Try now' });
   // It may have come back by itself.
@@ -85,10 +85,10 @@ test('a message that the server cannot store is said to be not sent, and is sent
   await alice.page.goto(new URL('/?room=refused&username=alice', server.page).href);
   await alice.isConnected();
   await alice.say('important');
-  await alice.page.getByText('Not sent: the server cannot store messages at the moment.').waitFor();
+  await alice.log.getByText('Not sent: the server cannot store messages at the moment.').waitFor();
   await alice.picture('failed');
   await alice.page.reload();
-  await alice.page.getByText('Not sent:').waitFor();
+  await alice.log.getByText('Not sent:').waitFor();
   await alice.page.getByRole('button', { name: 'Edit' }).click();
   assert.equal(await alice.input.inputValue(), 'important');
   assert.equal(await alice.page.locator('#pending .line').count(), 0);
@@ -110,7 +110,7 @@ test('a connection that the server ends for good is said with the reason, and no
     isFirst = false;
   });
   await alice.page.goto(new URL('/?room=ended&username=alice', server.page).href);
-  await alice.page.getByText('The server ended the connection: the message is too long.').waitFor();
+  await alice.state.getByText('The server ended the connection: the message is too long.').waitFor();
   await alice.say('still here');
   await alice.page.getByText('There is no connection. Connect again first.').waitFor();
   assert.equal(await alice.input.inputValue(), 'still here');
@@ -128,7 +128,7 @@ test('a room that has begun anew is marked, and its messages are told apart from
   await alice.reads(['old']);
   await memory.kill();
   await memory.start();
-  await alice.page.getByText('The room has begun anew.').waitFor();
+  await alice.log.getByText('The room has begun anew.').waitFor();
   await alice.say('new');
   await alice.reads(['old', 'new']);
 });

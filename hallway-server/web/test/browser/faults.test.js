@@ -55,7 +55,7 @@ test('a message over the limit that was written without a connection is not sent
   const alice = await people.open(server, '/?room=limit2&username=alice');
   await alice.isConnected();
   await server.kill();
-  await alice.page.getByText('The connection was lost.').waitFor();
+  await alice.state.getByText('The connection was lost.').waitFor();
   await alice.say('x'.repeat(70_000));
   await alice.page.getByText('the server takes 65,536').waitFor();
   assert.equal((await alice.input.inputValue()).length, 70_000);
@@ -66,7 +66,7 @@ test('a server that was never there is said, and how long until it is tried agai
   const alice = await people.open(server);
   await alice.page.routeWebSocket(/\/chat\?/, (socket) => socket.close({ code: 1013, reason: 'full' }));
   await alice.page.goto(new URL('/?room=away&username=alice', server.page).href);
-  await alice.page.getByText('The server is full, or this device was too slow for it.').waitFor();
+  await alice.state.getByText('The server is full, or this device was too slow for it.').waitFor();
   assert.match(await alice.page.locator('#countdown').textContent(), /^Trying again in \d+ seconds?\.$/);
   await alice.say('nobody hears');
   await alice.page.getByText('Will be sent when there is a connection.').waitFor();

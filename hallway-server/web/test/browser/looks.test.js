@@ -51,7 +51,7 @@ for (const colorScheme of ['light', 'dark']) {
     await bob.picture(`phone-${colorScheme}`);
 
     await server.kill();
-    await alice.page.getByText('The connection was lost.').waitFor();
+    await alice.state.getByText('The connection was lost.').waitFor();
     await alice.say('Is anybody there?');
     await alice.page.getByText('Will be sent').waitFor();
     await alice.page.waitForTimeout(600);

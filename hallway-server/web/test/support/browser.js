@@ -57,6 +57,8 @@ class Person {
       const text = message.text();
       if (/error|warning/.test(message.type()) && !NETWORK.test(text)) this.complaints.push(text);
     });
+    // Whoever reloads or leaves does so although something is not sent.
+    page.on('dialog', (dialog) => dialog.accept());
     page.on('pageerror', (error) => this.complaints.push(error.stack));
     page.addInitScript(() => {
       addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
