@@ -68,9 +68,15 @@ export class Rows {
 
   /** Changes the document so that what one reads stays where it is on the screen. */
   keep(change) {
+    this.hold();
     this.remember();
     change();
-    this.restore();
+    this.#restore();
+  }
+
+  /** Puts back in its place what one reads, when the document has changed around it; not when it was scrolled since. */
+  hold() {
+    if (this.#reading?.scrollTop === this.#log.scrollTop) this.#restore();
   }
 
   remember() {
@@ -83,11 +89,14 @@ export class Rows {
       else low = middle + 1;
     }
     const entry = this.#entries[low];
-    this.#reading = entry ? { entry, y: place(entry) } : null;
+    this.#reading = entry ? { entry, y: place(entry), scrollTop: this.#log.scrollTop } : null;
   }
 
-  restore() {
-    if (this.#reading?.entry.node.isConnected) this.#log.scrollTop += place(this.#reading.entry) - this.#reading.y;
+  #restore() {
+    const reading = this.#reading;
+    if (!reading?.entry.node.isConnected) return;
+    this.#log.scrollTop += place(reading.entry) - reading.y;
+    reading.scrollTop = this.#log.scrollTop;
   }
 }
 

@@ -34,8 +34,8 @@ export class Timeline {
   // Whether the window ends where the room does; if not there is more below it.
   #isLive = true;
   #isAtEnd = true;
-  // Where the log was last known to be scrolled to.
-  #scrollTop = 0;
+  // Where it was last known to be, as the log is scrolled to it.
+  #end = 0;
   #hasOlder = false;
   // The page that is waited for; one that comes for a window that is no more is nobody's. The edge where one did not come.
   #load = null;
@@ -71,7 +71,7 @@ export class Timeline {
       this.#focus();
     });
     // The window, the keyboard of a phone, or what is being written takes space: the end, or what one reads, stays in sight.
-    new ResizeObserver(() => (this.#isAtEnd ? this.#stay() : this.#rows.restore())).observe(log);
+    new ResizeObserver(() => (this.#isAtEnd ? this.#stay() : this.#rows.hold())).observe(log);
     new ResizeObserver(() => this.#stay()).observe(pending);
   }
 
@@ -212,7 +212,7 @@ export class Timeline {
     this.#hasOlder = (this.#rows.first?.first ?? this.#newest + 1) > 1;
     this.#retry();
     if (this.#hasOlder || this.#rows.length === 0) this.#say('top');
-    else this.#end(true);
+    else this.#begins(true);
   }
 
   /** Lets go of what exceeds the window at one of its ends. */
@@ -235,7 +235,7 @@ export class Timeline {
     if (!this.#isLive || !this.#isAtEnd) return;
     const { log } = this.#elements;
     log.scrollTop = log.scrollHeight;
-    this.#scrollTop = log.scrollTop;
+    this.#end = log.scrollTop;
   }
 
   // Where one is
@@ -243,9 +243,12 @@ export class Timeline {
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.#elements.log;
     // Only who scrolls up leaves the end; by what is written or comes it is the end that moves.
-    const isLeft = !this.#isAtEnd || scrollTop < this.#scrollTop;
-    this.#scrollTop = scrollTop;
-    this.#isAtEnd = this.#isLive && (!isLeft || scrollHeight - scrollTop - clientHeight <= AT_END);
+    if (scrollHeight - scrollTop - clientHeight <= AT_END) {
+      this.#isAtEnd = this.#isLive;
+      this.#end = scrollTop;
+    } else if (scrollTop < this.#end - AT_END) {
+      this.#isAtEnd = false;
+    }
     this.seen();
     this.#rows.remember();
     this.#check();
@@ -325,19 +328,19 @@ export class Timeline {
       return;
     }
     const before = this.#rows.first?.first ?? this.#newest + 1;
-    if (before <= 1) return this.#end(true);
+    if (before <= 1) return this.#begins(true);
     this.#say('top', strings.loading);
     this.#fetch('top', before, (older, more) => {
       this.#rows.keep(() => {
         this.#say('top');
         this.#rows.insert(0, older);
-        if (!more || older.length === 0) this.#end((older[0]?.first ?? before) === 1);
+        if (!more || older.length === 0) this.#begins((older[0]?.first ?? before) === 1);
         this.#trim('bottom');
       });
     });
   }
 
-  #end(isBeginning) {
+  #begins(isBeginning) {
     this.#hasOlder = false;
     this.#say('top', isBeginning ? strings.beginning : strings.nothingOlder);
   }
