@@ -109,7 +109,7 @@ function gapLine(entry) {
   const { first, last, state, load } = entry;
   const count = last - first + 1;
   if (state === 'gone') return element('div', { className: 'line gap' }, strings.noLongerKept(count));
-  const action = button({ missed: strings.loadMissed, loading: strings.loadingMissed, failed: strings.tryAgain }[state], () => load(entry));
+  const action = button({ missed: strings.loadMissed(count), loading: strings.loadingMissed, failed: strings.tryAgain }[state], () => load(entry));
   action.disabled = state === 'loading';
   const words = `${strings.missed(count)} ${state === 'failed' ? strings.missedNotLoaded : ''} `;
   return element('div', { className: 'line gap' }, words, action);

@@ -66,10 +66,15 @@ export class Rows {
 
   // Where one reads
 
+  /** The log was scrolled: by the reader, or the word of what was done here comes, and by then the document may be another. */
+  scrolled() {
+    if (this.#reading?.scrollTop !== this.#log.scrollTop) this.#remember();
+  }
+
   /** Changes the document so that what one reads stays where it is on the screen. */
   keep(change) {
     this.hold();
-    this.remember();
+    this.#remember();
     change();
     this.#restore();
   }
@@ -79,7 +84,7 @@ export class Rows {
     if (this.#reading?.scrollTop === this.#log.scrollTop) this.#restore();
   }
 
-  remember() {
+  #remember() {
     const top = this.#log.getBoundingClientRect().top;
     // The first that is not above the edge; they stand in order.
     let [low, high] = [0, this.#entries.length];

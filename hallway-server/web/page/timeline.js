@@ -250,7 +250,7 @@ export class Timeline {
       this.#isAtEnd = false;
     }
     this.seen();
-    this.#rows.remember();
+    this.#rows.scrolled();
     this.#check();
   }
 

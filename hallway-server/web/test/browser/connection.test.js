@@ -132,3 +132,63 @@ test('a room that has begun anew is marked, and its messages are told apart from
   await alice.say('new');
   await alice.reads(['old', 'new']);
 });
+
+test('a message whose answer was lost with the connection may be sent again, and is said once', async () => {
+  let isFirst = true;
+  const alice = await people.behind(server, 'alice', 'once', {
+    answer: (frame, socket) => {
+      if (frame.type !== 'ack' || !isFirst) return frame;
+      isFirst = false;
+      socket.close({ code: 1009, reason: 'too long' });
+      return null;
+    },
+  });
+  await alice.isConnected();
+  await alice.say('pay 100');
+  await alice.log.getByText('No answer came before the connection was lost').waitFor();
+  // Who does not see it is told.
+  await alice.page.locator('#announcer').getByText('No answer came').waitFor({ state: 'attached' });
+  await alice.page.getByRole('button', { name: 'Connect again' }).click();
+  await alice.isConnected();
+  await alice.page.getByRole('button', { name: 'Try again' }).click();
+  await alice.page.waitForFunction(() => document.querySelectorAll('#pending .line').length === 0);
+  await alice.say('and that was all');
+  await alice.reads(['pay 100', 'and that was all']);
+});
+
+test('a message of one’s own that one missed leaves no line behind that waits for it', async () => {
+  const alice = await people.behind(server, 'alice', 'missed', {
+    answer: ({ type, payload }) => (type === 'chatMessage' && payload.message === 'missed by its own writer'
+      ? { type: 'gap', payload: { from: payload.seq, to: payload.seq } }
+      : { type, payload }),
+  });
+  await alice.isConnected();
+  await alice.say('missed by its own writer');
+  await alice.page.locator('.gap').getByRole('button', { name: 'Load it' }).click();
+  await alice.reads(['missed by its own writer']);
+  await alice.page.waitForFunction(() => document.querySelectorAll('#pending .line').length === 0);
+});
+
+test('the same words twice are two messages, each shown once at any time', async () => {
+  const alice = await people.join(server, 'alice', { room: 'twice' });
+  for (const word of ['ok', 'ok', 'ok']) await alice.say(word);
+  await alice.reads(['ok', 'ok', 'ok']);
+  await alice.page.waitForFunction(() => document.querySelectorAll('#pending .line').length === 0);
+});
+
+test('who goes to another room is told what was not sent here, and finds it when they come back', async () => {
+  const alice = await people.join(server, 'alice', { room: 'kitchen' });
+  await server.kill();
+  await alice.state.getByText('The connection was lost.').waitFor();
+  await alice.say('dinner is ready');
+  await alice.page.getByText('Will be sent when there is a connection.').waitFor();
+  const { page } = alice;
+  await page.getByRole('button', { name: 'Change room' }).click();
+  await page.getByLabel('Room', { exact: true }).fill('garden');
+  await page.keyboard.press('Enter');
+  await alice.log.getByText('1 message to kitchen could not be sent yet. Go back there as alice to send.').waitFor();
+  await server.start();
+  await page.goBack();
+  await page.getByRole('heading', { name: 'kitchen' }).waitFor();
+  await alice.reads(['dinner is ready']);
+});

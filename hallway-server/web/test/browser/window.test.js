@@ -45,25 +45,6 @@ const isBeginning = () => document.getElementById('top').textContent.includes('T
 const isNotLoaded = () => document.getElementById('top').textContent.includes('could not be loaded');
 const isEnd = () => document.getElementById('jump').hidden;
 
-/**
- * Opens a room behind something that looks at each frame, as an object: `answer` sees those of the server, `ask` those of the page, and
- * both give what goes on: it, another one, or nothing.
- */
-async function openBehind(name, room, { answer = (frame) => frame, ask = (frame) => frame }, options) {
-  const person = await people.open(server, '/healthz', options);
-  await person.page.routeWebSocket(/\/chat\?/, (socket) => {
-    const toServer = socket.connectToServer();
-    const pass = (change, send) => async (data) => {
-      const frame = await change(JSON.parse(data), socket);
-      if (frame) send(typeof frame === 'string' ? frame : JSON.stringify(frame));
-    };
-    toServer.onMessage(pass(answer, (data) => socket.send(data)));
-    socket.onMessage(pass(ask, (data) => toServer.send(data)));
-  });
-  await person.page.goto(new URL(`/?${new URLSearchParams({ room, username: name })}`, server.page).href);
-  return person;
-}
-
 test('pages that are shorter than asked for leave no hole, up or down', async () => {
   // A page ends at 64 KiB: some 20 of these.
   await fill('short', 700, (at) => (at % 3 ? 0 : 9_000));
@@ -79,7 +60,7 @@ test('who jumps to the newest while older ones are on their way sees the newest,
   let release;
   const held = new Promise((resolve) => { release = resolve; });
   let pages = 0;
-  const alice = await openBehind('alice', 'late', {
+  const alice = await people.behind(server, 'alice', 'late', {
     answer: async (frame) => {
       if (frame.type === 'history' && (pages += 1) === 6) await held;
       return frame;
@@ -100,7 +81,7 @@ test('who jumps to the newest while older ones are on their way sees the newest,
 test('a page that did not come is said, can be asked for again, and does not end scrolling back', async () => {
   await fill('failing', 600);
   let isFailing = true;
-  const alice = await openBehind('alice', 'failing', {
+  const alice = await people.behind(server, 'alice', 'failing', {
     answer: ({ type, payload }) => (type === 'history' && isFailing
       ? { type: 'error', payload: { code: 'unavailable', text: 'the store does not answer', ref: payload.ref } }
       : { type, payload }),
@@ -167,7 +148,7 @@ test('the marker of what is new is where one stopped reading, however much has c
 test('missed messages are loaded also while others are, and a page of them that does not come is said', async () => {
   await fill('gaps', 900);
   let isFailing = true;
-  const alice = await openBehind('alice', 'gaps', {
+  const alice = await people.behind(server, 'alice', 'gaps', {
     answer: ({ type, payload }) => {
       // The server gave up on all but the first and the last of what it replays.
       if (type === 'chatMessage' && payload.seq > 801 && payload.seq < 890) {
@@ -181,7 +162,7 @@ test('missed messages are loaded also while others are, and a page of them that 
   });
   const gap = alice.page.locator('.gap');
   await gap.getByRole('button', { name: 'Load them' }).click();
-  await gap.getByText('They could not be loaded.').waitFor();
+  await gap.getByText('Loading failed.').waitFor();
   isFailing = false;
   await gap.getByRole('button', { name: 'Try again' }).press('Enter');
   await gap.waitFor({ state: 'detached' });
@@ -191,7 +172,7 @@ test('missed messages are loaded also while others are, and a page of them that 
 
 test('a gap of thousands is loaded page by page, and the document does not grow with it', async () => {
   await fill('abyss', 3_000);
-  const alice = await openBehind('alice', 'abyss', {
+  const alice = await people.behind(server, 'alice', 'abyss', {
     answer: ({ type, payload }) => {
       if (type !== 'chatMessage' || payload.seq >= 2_990) return { type, payload };
       return payload.seq === 2_989 ? { type: 'gap', payload: { from: 2, to: 2_989 } } : null;

@@ -41,6 +41,24 @@ export function browser() {
       await person.isConnected();
       return person;
     },
+    /**
+     * Goes to a room behind something that looks at each frame, as an object: `answer` is given those of the server and `ask` those of
+     * the page, both with the connection to the page, and what they give goes on: the frame, another one, or none.
+     */
+    async behind(server, username, room, { answer = (frame) => frame, ask = (frame) => frame }) {
+      const person = await this.open(server, '/healthz');
+      await person.page.routeWebSocket(/\/chat\?/, (socket) => {
+        const toServer = socket.connectToServer();
+        const pass = (change, target) => async (data) => {
+          const frame = await change(JSON.parse(data), socket);
+          if (frame) target.send(JSON.stringify(frame));
+        };
+        toServer.onMessage(pass(answer, socket));
+        socket.onMessage(pass(ask, toServer));
+      });
+      await person.page.goto(new URL(`/?${new URLSearchParams({ room, username })}`, server.page).href);
+      return person;
+    },
   };
 }
 
@@ -101,6 +119,25 @@ class Person {
       await this.page.waitForTimeout(20);
     } while (Date.now() < until);
     assert.deepEqual(seen, texts);
+  }
+
+  /** Notes from now on how long the page's tasks take, those of 50 ms and more. */
+  async watchTasks() {
+    await this.page.evaluate(() => {
+      globalThis.tasks = [];
+      new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration)))
+        .observe({ type: 'longtask' });
+      // One that is too long is seen; one that is begun from here would not be, it is no task of the page.
+      setTimeout(() => {
+        const until = performance.now() + 300;
+        while (performance.now() < until);
+      });
+    });
+    await this.page.waitForFunction(() => globalThis.tasks.splice(0).some((duration) => duration > 200));
+  }
+
+  longestTask() {
+    return this.page.evaluate(() => Math.max(0, ...globalThis.tasks));
   }
 
   async picture(name) {
