@@ -130,25 +130,24 @@ export class Composer {
   #show(item) {
     this.#hide(this.#pending.get(item.ref));
     this.#pending.set(item.ref, item);
-    item.node = element('div', { className: 'line message own' });
+    item.status = element('p', { className: 'status' });
+    item.node = element('div', {}, element('div', { className: 'body' }, text(item.message), item.status));
     this.#draw(item);
     this.#elements.pending.append(item.node);
   }
 
-  #draw({ node, message, why, ...item }) {
-    node.className = `line message own ${why ? 'failed' : 'sending'}`;
-    const status = element('p', { className: 'status' });
-    if (why) {
-      const actions = [
-        button(strings.tryAgain, () => this.#again({ ...item, message })),
-        button(strings.edit, () => this.#edit({ ...item, message })),
-        button(strings.discard, () => this.#discard(item)),
-      ];
-      status.append(`${why} `, ...actions.flatMap((action) => [action, ' ']));
-    } else {
-      status.append(this.#chat.state === 'open' ? strings.sending : strings.waiting);
-    }
-    node.replaceChildren(element('div', { className: 'body' }, text(message), status));
+  /** What becomes of it. */
+  #draw(item) {
+    const { node, status, why } = item;
+    const isOpen = this.#chat.state === 'open';
+    node.className = `line message own ${why ? 'failed' : isOpen ? 'sending' : 'waiting'}`;
+    if (!why) return status.replaceChildren(isOpen ? strings.sending : strings.waiting);
+    const actions = [
+      button(strings.tryAgain, () => this.#again(item)),
+      button(strings.edit, () => this.#edit(item)),
+      button(strings.discard, () => this.#discard(item)),
+    ];
+    status.replaceChildren(`${why} `, ...actions.flatMap((action) => [action, ' ']));
   }
 
   #hide(item) {
@@ -157,26 +156,25 @@ export class Composer {
     this.#pending.delete(item.ref);
   }
 
-  #again({ ref, message, code }) {
-    const item = this.#pending.get(ref);
+  #again(item) {
     // Under the same reference it is the same message: what was said already is not said again.
-    const isSame = code !== 'too_long';
-    if (!this.#send(message, isSame ? ref : undefined)) return;
+    const isSame = item.code !== 'too_long';
+    if (!this.#send(item.message, isSame ? item.ref : undefined)) return;
     if (!isSame) this.#hide(item);
     this.#keep();
     this.focus();
   }
 
-  #edit({ ref, message }) {
+  #edit(item) {
     const { value } = this.#elements.input;
-    this.#write(value === '' ? message : `${message}\n${value}`);
-    this.#hide(this.#pending.get(ref));
+    this.#write(value === '' ? item.message : `${item.message}\n${value}`);
+    this.#hide(item);
     this.#keep();
     this.focus();
   }
 
-  #discard({ ref }) {
-    this.#hide(this.#pending.get(ref));
+  #discard(item) {
+    this.#hide(item);
     this.#keep();
     this.focus();
   }
@@ -212,7 +210,8 @@ export class Composer {
   }
 
   #keep() {
-    const failed = [...this.#pending.values()].filter(({ why }) => why).map(({ node, ...item }) => item);
+    const failed = [...this.#pending.values()].filter(({ why }) => why)
+      .map(({ ref, message, why, code }) => ({ ref, message, why, code }));
     const draft = this.#elements.input.value;
     try {
       if (draft === '' && failed.length === 0) this.#storage?.removeItem(this.#key);

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { browser } from '../support/browser.js';
 import { running } from '../support/server.js';
@@ -198,4 +200,21 @@ test('a long message is shown in part, and all of it when it is asked for', asyn
   assert.ok((await alice.texts())[0].length < 1_500);
   await alice.page.getByRole('button', { name: 'Show all 5,003 characters' }).click();
   await alice.reads([long]);
+});
+
+test('the page works under a path of its own, where a proxy takes that off', async (t) => {
+  const [host, port] = server.host.split(':');
+  const proxy = createServer((socket) => {
+    const upstream = connect(port, host);
+    socket.once('data', (head) => {
+      upstream.write(head.toString('latin1').replace(/^GET \/ours\//, 'GET /'), 'latin1');
+      socket.pipe(upstream).pipe(socket);
+    });
+    for (const side of [socket, upstream]) side.on('error', () => { socket.destroy(); upstream.destroy(); });
+  }).listen(0, '127.0.0.1');
+  t.after(() => proxy.close());
+  await once(proxy, 'listening');
+  const alice = await people.join({ page: `http://127.0.0.1:${proxy.address().port}/ours/` }, 'alice', { room: 'ours' });
+  await alice.say('from afar');
+  await alice.reads(['from afar']);
 });

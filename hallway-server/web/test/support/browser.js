@@ -36,7 +36,7 @@ export function browser() {
     /** The same, in a room. */
     async join(server, username, options = {}) {
       const { room = 'lobby', ...rest } = options;
-      const person = await this.open(server, `/?${new URLSearchParams({ room, username })}`, rest);
+      const person = await this.open(server, `?${new URLSearchParams({ room, username })}`, rest);
       person.name = username;
       await person.isConnected();
       return person;
