@@ -224,6 +224,7 @@ export class Timeline {
     if (end === 'top') {
       this.#rows.remove(0, count);
       this.#hasOlder = true;
+      this.#retry();
       this.#say('top');
     } else {
       this.#rows.remove(WINDOW, count);
@@ -423,9 +424,10 @@ export class Timeline {
     this.#rows.refresh(gap);
   }
 
-  /** A button has gone: the focus would be nowhere. */
+  /** Where a button has gone the focus would be nowhere. */
   #focus() {
-    if (document.activeElement === document.body) this.#elements.log.focus({ preventScroll: true });
+    const { activeElement, body } = document;
+    if (activeElement === body || !activeElement?.checkVisibility()) this.#elements.log.focus({ preventScroll: true });
   }
 
   /** What is said at one of the edges. */

@@ -83,7 +83,8 @@ test('who reads above is not moved by what comes, is told how much, and jumps to
   assert.deepEqual(await place(), before);
   await page.waitForFunction(() => document.title.startsWith('(3) '));
   await alice.picture('above');
-  await page.getByRole('button', { name: 'Jump to newest (3 new)' }).click();
+  await page.getByRole('button', { name: 'Jump to newest (3 new)' }).press('Enter');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'log', 'the focus is somewhere');
   await page.waitForFunction(() => !document.title.startsWith('('));
   // Where one stopped reading is marked.
   assert.equal(await page.locator('.line:has(.unread) .text').textContent(), 'one');
