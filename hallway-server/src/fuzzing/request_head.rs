@@ -4,6 +4,7 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll},
+    time::SystemTime,
 };
 
 use futures_util::FutureExt;
@@ -88,6 +89,7 @@ fn is_routed(head: &RequestHead, lines: &Lines) {
         }
         Err(answer) => {
             let status = is_well_formed(&answer);
+            assert!(status != 304 || !lines.values("if-none-match").is_empty(), "304 to who has nothing");
             assert!(matches!(status, 200 | 304 | 400 | 403 | 404 | 405 | 426), "{status}");
             if head.path() == "/chat" && !lines.are_a_handshake() {
                 assert!(matches!(status, 400 | 405 | 426), "{status} to what is no handshake");
@@ -98,10 +100,11 @@ fn is_routed(head: &RequestHead, lines: &Lines) {
 
 /// Nothing in an answer ends it early or adds to it; returns its status.
 fn is_well_formed(answer: &Answer) -> u16 {
-    let bytes = answer.bytes(false);
+    let now = SystemTime::UNIX_EPOCH;
+    let bytes = answer.bytes(false, now);
     let end = 4 + bytes.windows(4).position(|bytes| bytes == b"\r\n\r\n").expect("an end of the head");
     let (head, content) = bytes.split_at(end);
-    assert_eq!(answer.bytes(true), head);
+    assert_eq!(answer.bytes(true, now), head);
     let head = str::from_utf8(&head[..end - 4]).expect("UTF-8");
     let mut lines = head.split("\r\n");
     let status = lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 ")).expect("a status line");
@@ -111,8 +114,13 @@ fn is_well_formed(answer: &Answer) -> u16 {
         assert!(!value.contains(char::is_control), "{head:?}");
         match name {
             "Content-Length" => length = value.parse().ok(),
-            "Connection" | "Content-Type" | "X-Content-Type-Options" => {}
-            "Allow" | "Upgrade" | "Sec-WebSocket-Version" => {}
+            "Date"
+            | "Connection"
+            | "Content-Type"
+            | "X-Content-Type-Options"
+            | "Allow"
+            | "Upgrade"
+            | "Sec-WebSocket-Version" => {}
             _ if matches!(answer, Answer::File(_) | Answer::NotModified(_)) => {}
             _ => panic!("{head:?}"),
         }

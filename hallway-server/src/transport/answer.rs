@@ -1,14 +1,18 @@
 //! Every plain HTTP answer there is.
 
-use std::{borrow::Cow, time::Duration};
+use std::{
+    borrow::Cow,
+    time::{Duration, SystemTime},
+};
 
+use httpdate::HttpDate;
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     time::timeout,
 };
 
-use super::{close::drain, file::Sent, head::HeadError};
+use super::{close::drain, file::Representation, head::HeadError};
 
 /// An HTTP answer that ends the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,9 +21,9 @@ pub enum Answer {
     /// 200 with this text.
     Text(&'static str),
     /// 200 with a file.
-    File(Sent),
+    File(Representation),
     /// 304: the client has this form of the file already.
-    NotModified(Sent),
+    NotModified(Representation),
     /// 200 with metrics, in Prometheus' text format.
     Metrics(String),
     /// 400, with what is wrong.
@@ -120,8 +124,8 @@ impl Answer {
     /// Further header lines, each with its end.
     fn headers(&self) -> String {
         match self {
-            Self::File(sent) => sent.headers(true),
-            Self::NotModified(sent) => sent.headers(false),
+            Self::File(file) => file.headers(true),
+            Self::NotModified(file) => file.headers(false),
             Self::MethodNotAllowed(methods) => format!("Allow: {methods}\r\n"),
             // RFC 9110 section 15.5.22 wants the protocol, RFC 6455 section 4.4 the version.
             Self::UpgradeRequired => "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n".to_owned(),
@@ -141,22 +145,12 @@ impl Answer {
 
     /// What is sent behind the head, and its media type; nothing where there is no such thing (RFC 9110 section 15.4.5).
     fn content(&self) -> Option<(&'static str, Cow<'static, [u8]>)> {
-        let media_type = match self {
-            Self::File(sent) => return Some((sent.media_type(), sent.bytes().into())),
+        // What a person is told.
+        let text = match self {
+            Self::File(file) => return Some((file.media_type(), file.bytes().into())),
             Self::NotModified(_) => return None,
-            // The text format's own version, whatever else the media type says.
-            Self::Metrics(_) => "text/plain; version=0.0.4; charset=utf-8",
-            _ => "text/plain; charset=utf-8",
-        };
-        Some((media_type, format!("{}\n", self.text()).into_bytes().into()))
-    }
-
-    /// What a person is told.
-    fn text(&self) -> String {
-        match self {
             Self::Text(text) => (*text).to_owned(),
             Self::BadRequest(text) | Self::Metrics(text) => text.clone(),
-            Self::File(_) | Self::NotModified(_) => String::new(),
             Self::ForeignOrigin => "pages from this origin may not connect".to_owned(),
             Self::NotFound => "there is nothing here".to_owned(),
             Self::MethodNotAllowed(methods) => format!("allowed here: {methods}"),
@@ -169,25 +163,26 @@ impl Answer {
             }
             Self::TooManyHandshakes => "too many connections ask for nothing".to_owned(),
             Self::ShuttingDown => "the server is shutting down".to_owned(),
-        }
+        };
+        // The text format's own version, whatever else the media type says.
+        let version = if matches!(self, Self::Metrics(_)) { METRICS } else { TEXT };
+        Some((version, format!("{text}\n").into_bytes().into()))
     }
 
-    /// The answer's bytes; without the text where the request was for the head alone.
-    pub(crate) fn bytes(&self, head_only: bool) -> Vec<u8> {
-        let (status, headers) = (self.status(), self.headers());
-        let connection = if headers.contains("Upgrade:") { "Upgrade, close" } else { "close" };
-        // Nobody is to take what it is for something else by how it looks.
-        let mut bytes = format!(
-            "HTTP/1.1 {status}\r\nConnection: {connection}\r\nX-Content-Type-Options: nosniff\r\n{headers}"
-        )
-        .into_bytes();
+    /// The answer's bytes, as of `now`; without the content where the request was for the head alone.
+    pub(crate) fn bytes(&self, head_only: bool, now: SystemTime) -> Vec<u8> {
+        let (status, headers, date) = (self.status(), self.headers(), HttpDate::from(now));
+        let connection = if matches!(self, Self::UpgradeRequired) { "Upgrade, close" } else { "close" };
         let content = self.content();
-        if let Some((media_type, content)) = &content {
-            let length = content.len();
-            let lines = format!("Content-Type: {media_type}\r\nContent-Length: {length}\r\n");
-            bytes.extend_from_slice(lines.as_bytes());
-        }
-        bytes.extend_from_slice(b"\r\n");
+        let about_content = content.as_ref().map_or_else(String::new, |(media_type, content)| {
+            format!("Content-Type: {media_type}\r\nContent-Length: {}\r\n", content.len())
+        });
+        // Nobody is to take what it is for something else by how it looks.
+        let head = format!(
+            "HTTP/1.1 {status}\r\nDate: {date}\r\nConnection: {connection}\r\n\
+             X-Content-Type-Options: nosniff\r\n{headers}{about_content}\r\n"
+        );
+        let mut bytes = head.into_bytes();
         if let Some((_, content)) = content.filter(|_| !head_only) {
             bytes.extend_from_slice(&content);
         }
@@ -196,13 +191,16 @@ impl Answer {
 
     /// Sends it and closes, each step within `limit`. Who does not take it in this time does not get it.
     pub async fn send(&self, mut stream: TcpStream, head_only: bool, limit: Duration) {
-        let bytes = self.bytes(head_only);
+        let bytes = self.bytes(head_only, SystemTime::now());
         let sent = timeout(limit, write(&mut stream, &bytes)).await;
         if matches!(sent, Ok(Ok(()))) {
             drain(&mut stream, limit).await;
         }
     }
 }
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 async fn write(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> std::io::Result<()> {
     stream.write_all(bytes).await?;
@@ -215,14 +213,19 @@ mod tests {
 
     use super::{super::File, *};
 
-    static FILE: LazyLock<File> = LazyLock::new(|| File::new("text/plain", "", "text"));
+    static FILE: LazyLock<File> = LazyLock::new(|| File::new("text/plain", &[], "text"));
+
+    /// What goes out at the beginning of 1970.
+    fn sent(answer: &Answer, head_only: bool) -> String {
+        String::from_utf8(answer.bytes(head_only, SystemTime::UNIX_EPOCH)).unwrap()
+    }
 
     #[test]
-    fn an_answer_says_how_long_it_is_and_that_the_connection_ends() {
-        let text = String::from_utf8(Answer::NotFound.bytes(false)).unwrap();
+    fn an_answer_says_how_long_it_is_of_when_and_that_the_connection_ends() {
+        let text = sent(&Answer::NotFound, false);
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 404 Not Found\r\n"));
-        assert!(head.contains("\r\nConnection: close\r\n"));
+        assert!(head.starts_with("HTTP/1.1 404 Not Found\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n"));
+        assert!(head.contains("\r\nConnection: close\r\nX-Content-Type-Options: nosniff\r\n"));
         assert!(head.ends_with(&format!("\r\nContent-Length: {}", body.len())));
     }
 
@@ -230,8 +233,8 @@ mod tests {
     fn every_name_is_in_the_list_of_names() {
         let answers = [
             Answer::Text(""),
-            Answer::File(Sent::of(&FILE, true)),
-            Answer::NotModified(Sent::of(&FILE, true)),
+            Answer::File(Representation::of(&FILE, true)),
+            Answer::NotModified(Representation::of(&FILE, true)),
             Answer::Metrics(String::new()),
             Answer::BadRequest(String::new()),
             Answer::ForeignOrigin,
@@ -250,19 +253,19 @@ mod tests {
 
     #[test]
     fn an_answer_to_a_request_for_the_head_has_no_text() {
-        assert!(Answer::NotFound.bytes(true).ends_with(b"\r\n\r\n"));
+        assert!(sent(&Answer::NotFound, true).ends_with("\r\n\r\n"));
     }
 
     #[test]
     fn who_has_a_file_gets_no_content_and_no_word_about_one() {
-        let text = String::from_utf8(Answer::NotModified(Sent::of(&FILE, true)).bytes(false)).unwrap();
+        let text = sent(&Answer::NotModified(Representation::of(&FILE, true)), false);
         assert!(text.starts_with("HTTP/1.1 304 Not Modified\r\n") && text.ends_with("\r\n\r\n"), "{text}");
         assert!(text.contains("\r\nETag: \"") && !text.contains("\r\nContent-"), "{text}");
     }
 
     #[test]
     fn upgrade_required_names_the_protocol_and_its_version() {
-        let text = String::from_utf8(Answer::UpgradeRequired.bytes(false)).unwrap();
+        let text = sent(&Answer::UpgradeRequired, false);
         assert!(text.contains("\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"));
         assert!(text.contains("\r\nConnection: Upgrade, close\r\n"));
     }

@@ -1,7 +1,7 @@
 //! A file that is served: as it is or compressed, and not at all to who has it already.
 
 use std::{
-    hash::{DefaultHasher, Hash, Hasher},
+    hash::{DefaultHasher, Hasher},
     io::Write,
 };
 
@@ -12,39 +12,59 @@ use super::{answer::Answer, head::RequestHead};
 /// A file in the program's memory, ready to be sent.
 ///
 /// Whoever has it asks again each time (`Cache-Control: no-cache`) and is told with a few bytes that nothing has changed
-/// (RFC 9110 section 13.1.2): a new program is seen at once, and a file never meets one of another version.
+/// (RFC 9110 section 13.1.2), so that another version of it is seen at the next load.
+///
+/// ```
+/// use std::sync::LazyLock;
+///
+/// use hallway_server::transport::{Answer, File, RequestHead};
+///
+/// static ROBOTS: LazyLock<File> =
+///     LazyLock::new(|| File::new("text/plain", &[("X-Robots-Tag", "none")], "User-agent: *\nDisallow: /\n"));
+///
+/// fn route(head: &RequestHead) -> Answer {
+///     match head.path() {
+///         "/robots.txt" => ROBOTS.answer(head),
+///         _ => Answer::NotFound,
+///     }
+/// }
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 pub struct File {
     media_type: &'static str,
-    headers: &'static str,
-    plain: Representation,
-    gzip: Representation,
+    headers: &'static [(&'static str, &'static str)],
+    plain: Form,
+    gzip: Form,
 }
 
 /// The bytes that go out, and what they are recognised by.
 #[derive(Debug, PartialEq, Eq)]
-struct Representation {
+struct Form {
     bytes: Vec<u8>,
     /// With its quotes.
     entity_tag: String,
 }
 
-impl File {
-    /// A file of this media type, sent with these further header lines, each with its end. Compresses it, which takes
-    /// some milliseconds.
-    #[must_use]
-    pub fn new(media_type: &'static str, headers: &'static str, content: impl Into<Vec<u8>>) -> Self {
-        let content = content.into();
+impl Form {
+    fn of(bytes: Vec<u8>) -> Self {
         let mut hasher = DefaultHasher::new();
-        content.hash(&mut hasher);
-        let digest = hasher.finish();
-        let gzip = compressed(&content);
-        Self {
-            media_type,
-            headers,
-            plain: Representation { bytes: content, entity_tag: format!("\"{digest:016x}\"") },
-            gzip: Representation { bytes: gzip, entity_tag: format!("\"{digest:016x}-gzip\"") },
-        }
+        hasher.write(&bytes);
+        let entity_tag = format!("\"{:016x}\"", hasher.finish());
+        Self { bytes, entity_tag }
+    }
+}
+
+impl File {
+    /// A file of this media type, sent with these further headers. Compresses it: some 20 KiB a millisecond.
+    #[must_use]
+    pub fn new(
+        media_type: &'static str,
+        headers: &'static [(&'static str, &'static str)],
+        content: impl Into<Vec<u8>>,
+    ) -> Self {
+        let content = content.into();
+        let gzip = Form::of(compressed(&content));
+        Self { media_type, headers, plain: Form::of(content), gzip }
     }
 
     /// What a request for it is answered with.
@@ -54,11 +74,11 @@ impl File {
             "GET" | "HEAD" => {}
             _ => return Answer::MethodNotAllowed("GET, HEAD"),
         }
-        let sent = Sent::of(self, accepts_gzip(head));
-        if has_already(head, &sent.representation().entity_tag) {
-            Answer::NotModified(sent)
+        let selected = Representation::of(self, accepts_gzip(head));
+        if has_already(head, &selected.form().entity_tag) {
+            Answer::NotModified(selected)
         } else {
-            Answer::File(sent)
+            Answer::File(selected)
         }
     }
 }
@@ -68,14 +88,14 @@ fn compressed(content: &[u8]) -> Vec<u8> {
     encoder.write_all(content).and_then(|()| encoder.finish()).expect("writing to memory does not fail")
 }
 
-/// One of the forms in which a [`File`] is sent: the one that was chosen for a client.
+/// The representation of a [`File`] that was selected for a client (RFC 9110 section 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sent {
+pub struct Representation {
     file: &'static File,
     is_gzip: bool,
 }
 
-impl Sent {
+impl Representation {
     pub(super) fn of(file: &'static File, is_gzip: bool) -> Self {
         Self { file, is_gzip }
     }
@@ -85,25 +105,28 @@ impl Sent {
     }
 
     pub(super) fn bytes(self) -> &'static [u8] {
-        &self.representation().bytes
+        &self.form().bytes
     }
 
     /// Header lines, each with its end; those that say how the content is written only `with_content`.
     pub(super) fn headers(self, with_content: bool) -> String {
         let coding = if self.is_gzip && with_content { "Content-Encoding: gzip\r\n" } else { "" };
-        format!(
-            "{coding}ETag: {}\r\nCache-Control: no-cache\r\nVary: Accept-Encoding\r\n{}",
-            self.representation().entity_tag,
-            self.file.headers
-        )
+        let tag = &self.form().entity_tag;
+        let mut lines =
+            format!("{coding}ETag: {tag}\r\nCache-Control: no-cache\r\nVary: Accept-Encoding\r\n");
+        for (name, value) in self.file.headers {
+            lines.extend([name, ": ", value, "\r\n"]);
+        }
+        lines
     }
 
-    fn representation(self) -> &'static Representation {
+    fn form(self) -> &'static Form {
         if self.is_gzip { &self.file.gzip } else { &self.file.plain }
     }
 }
 
-/// RFC 9110 section 12.5.3: what is named counts, also where `*` says otherwise; a weight of 0 is a refusal.
+/// RFC 9110 section 12.5.3: what is named counts, also where `*` says otherwise; a weight of 0, or one that cannot be read, is a
+/// refusal. Of what else is accepted nothing is known here, so that no weight is weighed against another.
 fn accepts_gzip(head: &RequestHead) -> bool {
     let mut others = false;
     for item in head.items("Accept-Encoding") {
@@ -120,9 +143,8 @@ fn accepts_gzip(head: &RequestHead) -> bool {
     others
 }
 
-/// Whether a parameter is the weight 0, or one that cannot be read.
 fn is_refusal(parameter: &str) -> bool {
-    let Some((name, weight)) = parameter.split_once('=') else { return false };
+    let (name, weight) = parameter.split_once('=').unwrap_or((parameter, ""));
     name.trim().eq_ignore_ascii_case("q") && !weight.trim().parse().is_ok_and(|weight: f32| weight > 0.0)
 }
 
@@ -139,7 +161,7 @@ mod tests {
     use super::*;
 
     static FILE: LazyLock<File> =
-        LazyLock::new(|| File::new("text/plain", "X: y\r\n", "word ".repeat(1_000)));
+        LazyLock::new(|| File::new("text/plain", &[("X", "y")], "word ".repeat(1_000)));
 
     /// What a request with these header lines gets.
     async fn asked(headers: &str) -> Answer {
@@ -158,6 +180,8 @@ mod tests {
             ("Accept-Encoding: gzip;q=0\r\n", false),
             ("Accept-Encoding: gzip ; Q=0.0\r\n", false),
             ("Accept-Encoding: gzip;q=much\r\n", false),
+            ("Accept-Encoding: gzip;q\r\n", false),
+            ("Accept-Encoding: gzip;level=9\r\n", true),
             ("Accept-Encoding: *\r\n", true),
             ("Accept-Encoding: *, gzip;q=0\r\n", false),
             ("Accept-Encoding: *;q=0\r\n", false),
@@ -166,7 +190,7 @@ mod tests {
             ("Accept-Encoding: br\r\nAccept-Encoding: gzip\r\n", true),
             ("Accept-Encoding: gzipped\r\n", false),
         ] {
-            let expected = Answer::File(Sent::of(&FILE, is_gzip));
+            let expected = Answer::File(Representation::of(&FILE, is_gzip));
             assert_eq!(asked(accepted).await, expected, "{accepted}");
         }
     }
@@ -188,12 +212,12 @@ mod tests {
             assert_eq!(matches!(answer, Answer::NotModified(_)), is_known, "{known}");
         }
         let answer = asked(&format!("If-None-Match: {gzip}\r\nAccept-Encoding: gzip\r\n")).await;
-        assert_eq!(answer, Answer::NotModified(Sent::of(&FILE, true)));
+        assert_eq!(answer, Answer::NotModified(Representation::of(&FILE, true)));
     }
 
     #[test]
     fn what_differs_has_another_tag() {
-        let other = File::new("text/plain", "X: y\r\n", "word ".repeat(1_001));
+        let other = File::new("text/plain", &[("X", "y")], "word ".repeat(1_001));
         assert_ne!(FILE.plain.entity_tag, other.plain.entity_tag);
     }
 }

@@ -13,7 +13,7 @@ mod upgrade;
 
 pub use answer::Answer;
 pub use close::{End, Incoming, finish, received};
-pub use file::{File, Sent};
+pub use file::{File, Representation};
 pub(crate) use frames::FrameScan;
 pub use head::{HeadError, RequestHead};
 pub(crate) use upgrade::websocket;
