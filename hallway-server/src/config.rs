@@ -16,6 +16,7 @@ pub struct Config {
 
     /// Connections from one address at the same time, of IPv6 from one network of 64 bits. Default: no limit, because
     /// behind a proxy all have one address; see [`trusted_proxies`](Self::trusted_proxies). One more is answered with 503.
+    /// Loading the [`page`](Self::page) takes up to four for a moment, beside the one of who chats.
     pub max_per_ip: Option<usize>,
 
     /// Connections at the same time that have not sent their whole request. Default 4,096. Where one more comes, the one

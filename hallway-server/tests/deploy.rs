@@ -172,3 +172,25 @@ async fn the_dashboard_shows_only_metrics_there_are() {
     assert!(shown.all(|panel| panel["targets"][0]["expr"].is_string()));
     Page::of_a_server().await.has_all_of(&text);
 }
+
+#[test]
+fn the_links_in_the_documents_lead_to_files() {
+    let link = Regex::new(r"\]\(([^)#:]+)(?:#[^)]*)?\)").expect("an expression");
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        "docs/metrics.md",
+        "docs/operating.md",
+        "docs/protocol.md",
+        "docs/store.md",
+        "hallway-server/web/README.md",
+    ] {
+        let text = read(name);
+        let folder = path(name).parent().expect("a folder").to_owned();
+        for found in link.captures_iter(&text) {
+            assert!(folder.join(&found[1]).exists(), "{name}: {}", &found[1]);
+        }
+    }
+}

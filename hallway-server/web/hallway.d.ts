@@ -64,8 +64,8 @@ export class Chat {
    * it. While there is no connection it waits, and after a reconnect it is sent again under the same reference, so that it is said
    * once. Messages keep their order.
    *
-   * Rejected with a {@link HallwayError}, and then the message was not said, except with `uncertain`; with a TypeError where it is no
-   * text. Wait for it or catch it: what nobody catches ends a Node program. What fails later than at once is told as `failed`, too.
+   * Rejected with a {@link HallwayError}, and then the message was not said, except with `uncertain`, and except that an
+   * {@link Options.outbox} keeps what {@link close} leaves for the next time; with a TypeError where it is no text. Wait for it or catch it: what nobody catches ends a Node program. What fails later than at once is told as `failed`, too.
    *
    * @param options `ref`, 1–64 bytes: what this message is called, to send one again that failed as `unavailable` without saying
    * it twice. By default one is made up.

@@ -199,7 +199,7 @@ const TIMEOUTS: &str = "Time-outs";
 const LOG: &str = "Log";
 
 const AFTER_HELP: &str = "Clients connect to ws://ADDR/chat?username=NAME&room=ROOM; both parts are optional.
-GET /healthz answers while it serves, GET /metrics shows what it counts.
+GET / is the chat page and /hallway.js its module; GET /healthz answers while it serves, GET /metrics shows what it counts.
 Of a setting given in several ways the command line wins over the environment, and that over the file.
 SIGTERM or SIGINT shuts down, which takes at most 4 s by default; a second one ends at once.";
 

@@ -48,7 +48,7 @@ const composer = new Composer(
 const dialog = new PlaceDialog(at('place'), (chosen) => {
   remember(memory, chosen);
   // Back goes to the room before, but not to having been asked.
-  show(chosen, place && address(chosen) !== location.href ? 'pushState' : 'replaceState');
+  visit(chosen, place && address(chosen) !== location.href ? 'pushState' : 'replaceState');
   enter(chosen);
 });
 
@@ -78,7 +78,7 @@ function enter(next) {
   const left = chat && { room: chat.room, username: chat.username, unsent: composer.unsent };
   chat?.close();
   place = next;
-  show(place, 'replaceState');
+  visit(place, 'replaceState');
   at('app').hidden = false;
   at('room').textContent = place.room;
   at('people').textContent = '';
@@ -121,7 +121,7 @@ function notice(text) {
 }
 
 /** Has the address name a place, which is one's own from then on. */
-function show(place, how) {
+function visit(place, how) {
   try {
     history[how]({ isMine: true }, '', address(place));
   } catch {
@@ -219,4 +219,5 @@ function storage(name) {
   }
 }
 
+at('unloaded').hidden = true;
 arrive();

@@ -79,7 +79,7 @@ export class PlaceDialog {
       this.#submit();
     });
     for (const { input, error } of Object.values(this.#fields)) {
-      input.addEventListener('input', () => show(input, error, ''));
+      input.addEventListener('input', () => showFault(input, error, ''));
     }
     at('#cancel').addEventListener('click', () => dialog.close());
     // Where there is no room to go back to, it cannot be left.
@@ -96,7 +96,7 @@ export class PlaceDialog {
     this.#dialog.querySelector('#cancel').hidden = !canCancel;
     for (const [field, { input, error }] of Object.entries(this.#fields)) {
       input.value = place[field];
-      show(input, error, place[field] === '' ? '' : faults[field](place[field]));
+      showFault(input, error, place[field] === '' ? '' : faults[field](place[field]));
     }
     if (!this.#dialog.open) this.#dialog.showModal();
     const wrong = Object.values(this.#fields).find(({ error }) => error.textContent);
@@ -115,7 +115,7 @@ export class PlaceDialog {
     for (const [field, { input, error }] of Object.entries(this.#fields)) {
       place[field] = input.value.trim();
       const fault = faults[field](place[field]);
-      show(input, error, fault);
+      showFault(input, error, fault);
       if (fault) wrong ??= input;
     }
     if (wrong) return wrong.focus();
@@ -124,7 +124,7 @@ export class PlaceDialog {
   }
 }
 
-function show(input, error, fault) {
+function showFault(input, error, fault) {
   error.textContent = fault;
   if (fault) input.setAttribute('aria-invalid', 'true');
   else input.removeAttribute('aria-invalid');

@@ -94,13 +94,13 @@ export class Rows {
       else low = middle + 1;
     }
     const entry = this.#entries[low];
-    this.#reading = entry ? { entry, y: place(entry), scrollTop: this.#log.scrollTop } : null;
+    this.#reading = entry ? { entry, y: topOf(entry), scrollTop: this.#log.scrollTop } : null;
   }
 
   #restore() {
     const reading = this.#reading;
     if (!reading?.entry.node.isConnected) return;
-    this.#log.scrollTop += place(reading.entry) - reading.y;
+    this.#log.scrollTop += topOf(reading.entry) - reading.y;
     reading.scrollTop = this.#log.scrollTop;
   }
 }
@@ -109,7 +109,7 @@ const isMessage = ({ kind }) => kind === 'message';
 
 export const isNumbered = ({ first }) => first !== undefined;
 
-/** Of what it says: what stands before that depends on the line above. */
-function place({ node }) {
+/** Where on the screen it says what it says: what stands before that depends on the line above. */
+function topOf({ node }) {
   return (node.querySelector(':scope > .body') ?? node).getBoundingClientRect().top;
 }

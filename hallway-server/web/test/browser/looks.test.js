@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { browser } from '../support/browser.js';
-import { running } from '../support/server.js';
+import { running, startServer } from '../support/server.js';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const server = running({ stored: true });
@@ -153,4 +153,40 @@ test('the document says what it is, in which language, and how wide', async () =
   assert.match(head.viewport, /width=device-width/);
   assert.ok(head.description.length > 20);
   assert.equal(head.doctype, 'CSS1Compat');
+});
+
+test('the style sheet is served without its comments, and says the same', async () => {
+  const { page } = await people.join(server, 'alice', { room: 'style' });
+  const source = readFileSync(new URL('../../page/page.css', import.meta.url), 'utf8');
+  const [served, written] = await page.evaluate((source) => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(source);
+    return [document.styleSheets[0], sheet].map(({ cssRules }) => [...cssRules].map(({ cssText }) => cssText.replaceAll(', ', ',')));
+  }, source);
+  assert.ok(written.length > 80);
+  assert.deepEqual(served, written);
+});
+
+test('a page whose scripts do not come says that it has not loaded', async () => {
+  const { page, complaints } = await people.open(server, '/healthz');
+  await page.route('**/page.js', (route) => route.abort());
+  await page.goto(new URL('/?room=unloaded&username=alice', server.page).href);
+  const words = page.getByText('The chat has not loaded.');
+  await page.waitForFunction(() => getComputedStyle(document.getElementById('unloaded')).visibility === 'visible');
+  assert.ok(await words.isVisible());
+  await page.unroute('**/page.js');
+  await page.reload();
+  await page.getByText('1 person').waitFor();
+  assert.ok(await words.isHidden());
+  assert.deepEqual(complaints, []);
+});
+
+test('with five connections from one address one has the page and chats', async (t) => {
+  const narrow = await startServer(t, { options: ['--max-per-ip', '5'] });
+  for (let round = 0; round < 5; round += 1) {
+    const alice = await people.join(narrow, 'alice', { room: 'narrow' });
+    await alice.say(`round ${round}`);
+    await alice.sees(`round ${round}`);
+    await alice.page.context().close();
+  }
 });
