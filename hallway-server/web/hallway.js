@@ -153,7 +153,7 @@ export class Chat {
     if (this.#state === 'closed') return;
     const socket = this.#drop();
     socket?.close(1000);
-    this.#end(1000, 'closed by this client');
+    this.#end(1000, 'closed by this client', true);
   }
 
   // Connecting
@@ -205,7 +205,7 @@ export class Chat {
     this.#enter(this.#epoch === null ? 'connecting' : 'resuming', { code, reason, retryIn: wait });
   }
 
-  #end(code, reason) {
+  #end(code, reason, isOwn = false) {
     clearTimeout(this.#retry);
     for (const forget of this.#forget.splice(0)) forget();
     const requests = [...this.#requests.values()];
@@ -213,16 +213,16 @@ export class Chat {
     this.#requests.clear();
     // What the client itself leaves unsent stays in its storage for the next time. Where the server ended it for a fault one of
     // these may be that fault: sent again it would end the next connection as well.
-    if (code === 1000) this.#write();
+    if (isOwn) this.#write();
     this.#outbox.clear();
-    if (code !== 1000) this.#write();
+    if (!isOwn) this.#write();
     // All is in order before anybody is told: a listener may send, and be refused, or connect again.
     const error = closed(code, reason);
     for (const { reject } of requests) reject(error);
     const failed = items.map(({ firstSent, ...item }) => ({ ...item, error: firstSent === null ? error : uncertain() }));
     for (const { reject, error } of failed) reject?.(error);
     this.#enter('closed', { code, reason });
-    if (code === 1000) return;
+    if (isOwn) return;
     for (const { ref, message, error } of failed) this.#emit('failed', { ref, message, error });
   }
 
@@ -347,6 +347,7 @@ export class Chat {
   #refuses(message, ref) {
     if (this.#state === 'closed') return closed();
     if (typeof message !== 'string') return new TypeError('a message is a string');
+    if (isBroken(message)) return new HallwayError('bad_frame', 'there is half a surrogate pair in the message, which is no text');
     if (message.trim() === '') return new HallwayError('empty_message', 'there is nothing in the message');
     if (!isRef(ref)) {
       return new HallwayError('bad_ref', 'a ref is a string of 1–64 bytes');
@@ -478,8 +479,12 @@ export class Chat {
 }
 
 /** Half a surrogate pair is no text to the server. */
+function isBroken(text) {
+  return /\p{Surrogate}/u.test(text);
+}
+
 function isRef(ref) {
-  return typeof ref === 'string' && ref !== '' && utf8.encode(ref).length <= 64 && !/\p{Surrogate}/u.test(ref);
+  return typeof ref === 'string' && ref !== '' && utf8.encode(ref).length <= 64 && !isBroken(ref);
 }
 
 function chatMessage(message, ref) {

@@ -41,7 +41,7 @@ export class Composer {
       this.#submit();
     });
     input.addEventListener('input', () => this.#typed());
-    new ResizeObserver(() => this.#fit()).observe(form);
+    addEventListener('resize', () => this.#fit());
   }
 
   /** Writes into another room. Its draft, and what is unsent from before a reload, are there again. */

@@ -40,10 +40,16 @@ export function relate(entry, previous, previousMessage) {
   const { node } = entry;
   node.querySelector(':scope > .day')?.remove();
   node.querySelector(':scope > .unread')?.remove();
-  if (entry.isFirstUnread) node.prepend(element('div', { className: 'unread' }, element('span', {}, strings.unread)));
+  if (entry.isFirstUnread) {
+    const words = strings.unread;
+    node.prepend(element('div', { className: 'unread', role: 'separator', ariaLabel: words }, element('span', {}, words)));
+  }
   if (entry.kind !== 'message') return;
   const startsDay = previousMessage?.date.toDateString() !== entry.date.toDateString();
-  if (startsDay) node.prepend(element('div', { className: 'day' }, element('span', {}, day(entry.date))));
+  if (startsDay) {
+    const words = day(entry.date);
+    node.prepend(element('div', { className: 'day', role: 'separator', ariaLabel: words }, element('span', {}, words)));
+  }
   const isContinued = !startsDay && !entry.isFirstUnread && previous === previousMessage
     && previous.username === entry.username && Math.abs(entry.date - previous.groupDate) < GROUP;
   entry.groupDate = isContinued ? previous.groupDate : entry.date;
@@ -57,7 +63,7 @@ function messageLine({ date, username, message, isOwn }) {
   // The server's form of a message that somebody had erased.
   const isErased = username === '' && message === '';
   return element('div', { className: `line message${isOwn ? ' own' : ''}${isErased ? ' erased' : ''}` },
-    element('div', { className: 'body' }, at, head, text(isErased ? strings.removed : message)));
+    element('div', { className: 'body', role: 'article' }, at, head, text(isErased ? strings.removed : message)));
 }
 
 /** A text as it was written, its links to be followed. */
@@ -67,7 +73,8 @@ export function text(whole) {
   const [shown, isComplete] = inline(start, MAX_LINKS);
   node.append(...shown);
   if (isComplete && start.length === whole.length) return node;
-  const more = button(strings.showAll([...whole].length), () => {
+  const lines = whole.split('\n').length;
+  const more = button(lines > MAX_LINES ? strings.showAllLines(lines) : strings.showAll([...whole].length), () => {
     node.replaceChildren(...inline(whole, Infinity)[0]);
     // Where the button was is where one reads on.
     node.tabIndex = -1;
@@ -110,7 +117,8 @@ function gapLine(entry) {
   const count = last - first + 1;
   if (state === 'gone') return element('div', { className: 'line gap' }, strings.noLongerKept(count));
   const action = button({ missed: strings.loadMissed(count), loading: strings.loadingMissed, failed: strings.tryAgain }[state], () => load(entry));
-  action.disabled = state === 'loading';
+  // Not `disabled`, which would lose the focus.
+  if (state === 'loading') action.setAttribute('aria-disabled', 'true');
   const words = `${strings.missed(count)} ${state === 'failed' ? strings.missedNotLoaded : ''} `;
   return element('div', { className: 'line gap' }, words, action);
 }

@@ -22,7 +22,11 @@ let place = null;
 let hasConnected = false;
 let unread = 0;
 let countdown;
-const announced = { count: 0, last: [] };
+let lastSaid = '';
+// What others said: how many, and the last of it; and all that is to be read out.
+let announced = { count: 0, last: [] };
+const sentences = [];
+let leave = () => {};
 
 Object.assign(document.documentElement, { lang: locale, dir: direction });
 for (const node of document.querySelectorAll('[data-text]')) node.textContent = words[node.dataset.text];
@@ -47,6 +51,7 @@ const composer = new Composer(
 );
 const dialog = new PlaceDialog(at('place'), (chosen) => {
   remember(memory, chosen);
+  if (chat && isHere(chosen)) return composer.focus();
   // Back goes to the room before, but not to having been asked.
   visit(chosen, place && address(chosen) !== location.href ? 'pushState' : 'replaceState');
   enter(chosen);
@@ -54,10 +59,9 @@ const dialog = new PlaceDialog(at('place'), (chosen) => {
 
 at('change').addEventListener('click', () => dialog.ask(place, true));
 at('copy').addEventListener('click', () => copyLink());
-at('retry').addEventListener('click', () => {
-  // The button goes away with what it is for.
-  composer.focus();
-  chat.reconnect();
+at('retry').addEventListener('click', () => chat.reconnect());
+at('log').addEventListener('keydown', ({ key }) => {
+  if (key === 'Escape') composer.focus();
 });
 addEventListener('popstate', arrive);
 addEventListener('beforeunload', (event) => {
@@ -71,23 +75,32 @@ function arrive() {
   const { place: wanted, isComplete } = fromAddress(memory);
   if (!isComplete) return dialog.ask(wanted, false);
   dialog.close();
-  enter(wanted);
+  // Where only the fragment is another there is nowhere to go.
+  if (!chat || !isHere(wanted)) enter(wanted);
+}
+
+function isHere({ room, username }) {
+  return room === place.room && username === place.username;
 }
 
 function enter(next) {
-  const left = chat && { room: chat.room, username: chat.username, unsent: composer.unsent };
+  const left = chat && { ...place, unsent: composer.unsent };
+  // That one leaves it oneself is no news.
+  leave();
   chat?.close();
   place = next;
   visit(place, 'replaceState');
   at('app').hidden = false;
   at('room').textContent = place.room;
+  at('room').title = place.room;
   at('people').textContent = '';
   at('text').placeholder = strings.placeholder(place.room);
   hasConnected = false;
+  announced = { count: 0, last: [] };
 
   chat = connect(new URL('chat', document.baseURI), { ...place, outbox: session });
   timeline.begin((page) => chat.history(page));
-  chat.on('state', (change) => say(change));
+  leave = chat.on('state', (change) => say(change));
   chat.on('welcome', (welcome) => {
     at('self').replaceChildren(...strings.writingAs(element('bdi', {}, welcome.username)));
     timeline.welcome(welcome);
@@ -134,19 +147,24 @@ function visit(place, how) {
 function say({ state, code, reason, retryIn }) {
   clearInterval(countdown);
   at('countdown').textContent = '';
-  at('state').hidden = state === 'open';
+  const isOpen = state === 'open';
+  const isWaiting = retryIn !== undefined;
+  const hasButton = state === 'closed' || isWaiting;
+  // The button goes away with what it is for.
+  if (!hasButton && document.activeElement === at('retry')) composer.focus();
+  at('state').hidden = isOpen;
   at('state').dataset.state = state;
-  if (state === 'open') {
-    if (at('state-words').textContent !== '' && hasConnected) read(strings.connectedAgain);
-    at('state-words').textContent = '';
-    return;
-  }
-  const before = at('state-words').textContent;
-  at('state-words').textContent = wordsFor({ state, code, reason, isWaiting: retryIn !== undefined });
-  if (at('state-words').textContent !== before && hasConnected) read(at('state-words').textContent);
-  at('retry').hidden = state !== 'closed' && retryIn === undefined;
+  at('retry').hidden = !hasButton;
   at('retry').textContent = state === 'closed' ? strings.connectAgain : strings.tryNow;
-  if (retryIn === undefined) return;
+  const words = isOpen ? '' : wordsFor({ state, code, reason, isWaiting });
+  at('state-words').textContent = words;
+  // Once, however often it is tried: what lasts, and that it is over.
+  if (hasButton && words !== lastSaid) read(lastSaid = words);
+  if (isOpen && lastSaid !== '') {
+    lastSaid = '';
+    read(strings.connectedAgain);
+  }
+  if (!isWaiting) return;
   const due = Date.now() + retryIn;
   const tell = () => {
     at('countdown').textContent = strings.retryIn(Math.max(1, Math.ceil((due - Date.now()) / 1_000)));
@@ -171,19 +189,20 @@ function wordsFor({ state, code, reason, isWaiting }) {
 
 function announce(message) {
   if (announced.count === 0) setTimeout(readAnnounced, ANNOUNCE_AFTER);
-  announced.count += 1;
-  announced.last = [...announced.last.slice(1 - ANNOUNCE_EACH), message];
+  announced = { count: announced.count + 1, last: [...announced.last.slice(1 - ANNOUNCE_EACH), message] };
 }
 
 function readAnnounced() {
   const { count, last } = announced;
-  Object.assign(announced, { count: 0, last: [] });
+  announced = { count: 0, last: [] };
   if (count > ANNOUNCE_EACH) read(strings.saidMany(count, last.at(-1).username));
-  else if (count > 0) read(...last.map(({ username, message }) => strings.said(username, message.slice(0, ANNOUNCE_LENGTH))));
+  else for (const { username, message } of last) read(strings.said(username, message.slice(0, ANNOUNCE_LENGTH)));
 }
 
-function read(...sentences) {
-  at('announcer').replaceChildren(...sentences.map((sentence) => element('span', {}, `${sentence} `)));
+/** Has something read out; what comes in one turn of the event loop together, or the last would be all. */
+function read(sentence) {
+  if (sentences.push(sentence) > 1) return;
+  queueMicrotask(() => at('announcer').replaceChildren(...sentences.splice(0).map((each) => element('span', {}, `${each} `))));
 }
 
 function title() {

@@ -42,6 +42,7 @@ export const strings = {
   you: 'you',
   removed: 'This message was removed.',
   showAll: (characters) => `Show all ${many(characters, 'character', 'characters')}`,
+  showAllLines: (lines) => `Show all ${many(lines, 'line', 'lines')}`,
   unread: 'New',
   missed: (count) => `You missed ${many(count, 'message', 'messages')}.`,
   loadMissed: (count) => (plural.select(count) === 'one' ? 'Load it' : 'Load them'),
@@ -83,7 +84,7 @@ export const strings = {
     `This message takes ${number.format(bytes)} bytes; the server takes ${number.format(limit)}. Shorten it, or send it in parts.`,
   outboxFull: 'Too many messages wait for the connection. Wait until it is back.',
   waitsElsewhere: (count, room, name) =>
-    `${many(count, 'message', 'messages')} to ${room} could not be sent yet. Go back there as ${name} to send.`,
+    `${many(count, 'message', 'messages')} to ${room} could not be sent yet. Go back there ${name ? `as ${name}` : 'without a name'} to send.`,
   notConnected: 'There is no connection. Connect again first.',
 
   // The connection

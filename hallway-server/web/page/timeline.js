@@ -37,9 +37,9 @@ export class Timeline {
   // Where it was last known to be, as the log is scrolled to it.
   #end = 0;
   #hasOlder = false;
-  // The page that is waited for; one that comes for a window that is no more is nobody's. The edge where one did not come.
+  // The page that is waited for; one that comes for a window that is no more is nobody's. The edges where one did not come.
   #load = null;
-  #failed = null;
+  #failed = new Set();
   // Whether this is not the first connection: what was said in between is news.
   #hasBegun = false;
   #unread = 0;
@@ -62,14 +62,14 @@ export class Timeline {
     this.#rows = new Rows(log, lines);
     log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     log.addEventListener('keydown', (event) => {
-      if (event.key !== 'End' || event.target !== log) return;
+      // Where the window ends with the room the browser knows the way, and ends a scrolling that is under way.
+      if (event.key !== 'End' || event.target !== log || this.#isLive) return;
       event.preventDefault();
       this.jumpToNewest();
     });
-    jump.addEventListener('click', () => {
-      this.jumpToNewest();
-      this.#focus();
-    });
+    // Of a long message all may be shown now: then the end is farther away.
+    log.addEventListener('click', () => this.#measure());
+    jump.addEventListener('click', () => this.jumpToNewest());
     // The window, the keyboard of a phone, or what is being written takes space: the end, or what one reads, stays in sight.
     new ResizeObserver(() => (this.#isAtEnd ? this.#stay() : this.#rows.hold())).observe(log);
     new ResizeObserver(() => this.#stay()).observe(pending);
@@ -119,23 +119,27 @@ export class Timeline {
 
   /** In a room, anew or again; `isNewEpoch`: its numbers mean other messages than before. */
   welcome({ seq, isNewEpoch }) {
-    if (isNewEpoch) {
+    // Where nothing was said nothing is lost.
+    if (isNewEpoch && this.#newest > 0) {
       // Nothing from before can be asked for any more, and its numbers are not to be compared with those to come.
       this.#render();
       for (const entry of this.#rows) {
-        if (entry.kind === 'gap') this.#change(entry, { state: 'gone' });
+        if (entry.kind === 'gap' && !entry.isOld) this.#change(entry, { state: 'gone' });
         Object.assign(entry, { first: undefined, last: undefined, isOld: true });
       }
       this.#tail = [];
       this.#newest = 0;
+      this.#firstUnread = null;
       this.#load = null;
+      this.#isLive = true;
       this.#heed.say(strings.newEpoch);
       this.#add({ kind: 'epoch' });
-      if (!this.#isLive) this.jumpToNewest();
     }
     this.#hasBegun ||= this.#tail.length > 0;
     this.#hasOlder ||= seq > 0;
-    this.#retry();
+    this.#retry('top');
+    this.#retry('bottom');
+    if (seq === 0 && this.#rows.length === 0) this.#begins(true);
   }
 
   /** The reader is here: what is in sight has been seen. */
@@ -210,7 +214,8 @@ export class Timeline {
     this.#rows.clear();
     this.#rows.append(this.#tail.slice(-BURST));
     this.#hasOlder = (this.#rows.first?.first ?? this.#newest + 1) > 1;
-    this.#retry();
+    this.#retry('bottom');
+    this.#retry('top');
     if (this.#hasOlder || this.#rows.length === 0) this.#say('top');
     else this.#begins(true);
   }
@@ -224,7 +229,7 @@ export class Timeline {
     if (end === 'top') {
       this.#rows.remove(0, count);
       this.#hasOlder = true;
-      this.#retry();
+      this.#retry('top');
       this.#say('top');
     } else {
       this.#rows.remove(WINDOW, count);
@@ -255,17 +260,26 @@ export class Timeline {
     this.#check();
   }
 
+  /** What stands below where one reads has grown: the end is where it is, and one is not moved there. */
+  #measure() {
+    const { scrollTop, scrollHeight, clientHeight } = this.#elements.log;
+    this.#isAtEnd &&= scrollHeight - scrollTop - clientHeight <= AT_END;
+    this.#check();
+  }
+
   /** Asks for what is needed where one is. */
   #check() {
     const { log, jump } = this.#elements;
-    jump.hidden = this.#isLive && this.#isAtEnd;
+    const isThere = this.#isLive && this.#isAtEnd;
+    if (isThere && document.activeElement === jump) this.#focus();
+    jump.hidden = isThere;
     if (this.#load || !this.#history) return;
     const { scrollTop, scrollHeight, clientHeight } = log;
     // The top of a live window is filled when one is not at its end, or when it is all there is to see.
     const isShort = scrollHeight <= clientHeight;
     const isNearTop = scrollTop < NEAR && (!this.#isAtEnd || isShort);
-    if (isNearTop && this.#hasOlder && this.#failed !== 'top') this.#loadOlder();
-    else if (!this.#isLive && scrollHeight - scrollTop - clientHeight < NEAR && this.#failed !== 'bottom') this.#loadNewer();
+    if (isNearTop && this.#hasOlder && !this.#failed.has('top')) this.#loadOlder();
+    else if (!this.#isLive && scrollHeight - scrollTop - clientHeight < NEAR && !this.#failed.has('bottom')) this.#loadNewer();
   }
 
   /** What one has not seen begins with the message of this number. */
@@ -273,7 +287,7 @@ export class Timeline {
     this.#firstUnread = seq;
     for (const entry of this.#rows) entry.isFirstUnread = entry.first === seq;
     for (const entry of this.#tail) entry.isFirstUnread = entry.first === seq;
-    this.#rows.relate();
+    this.#rows.keep(() => this.#rows.relate());
   }
 
   #count(unread) {
@@ -309,18 +323,17 @@ export class Timeline {
 
   /** The reader decides when what failed is tried again, or it is when there is a new connection. */
   #fail(edge) {
-    this.#failed = edge;
+    this.#failed.add(edge);
     this.#heed.say(strings.notLoaded);
     this.#say(edge, strings.notLoaded, button(strings.tryAgain, () => {
-      this.#retry();
-      this.#check();
       this.#focus();
+      this.#retry(edge);
+      this.#check();
     }));
   }
 
-  #retry() {
-    if (this.#failed) this.#say(this.#failed);
-    this.#failed = null;
+  #retry(edge) {
+    if (this.#failed.delete(edge)) this.#say(edge);
   }
 
   #loadOlder() {
@@ -336,7 +349,8 @@ export class Timeline {
         this.#say('top');
         this.#rows.insert(0, older);
         if (!more || older.length === 0) this.#begins((older[0]?.first ?? before) === 1);
-        this.#trim('bottom');
+        // Whoever has gone to the end since is not to lose it.
+        this.#trim(this.#isAtEnd ? 'top' : 'bottom');
       });
     });
   }
@@ -381,7 +395,7 @@ export class Timeline {
     const first = this.#tail.find(isNumbered)?.first ?? this.#newest + 1;
     this.#rows.keep(() => {
       // Copies of what is in the tail, which came with a page.
-      const copies = [...this.#rows].findIndex((entry) => entry.first >= first);
+      const copies = [...this.#rows].findIndex((entry) => entry.first >= first || this.#tail.includes(entry));
       if (copies >= 0) this.#rows.remove(copies, this.#rows.length);
       this.#isLive = true;
       this.#rows.append(this.#tail);
@@ -392,7 +406,8 @@ export class Timeline {
 
   /** A page of what is missing, from its end; the line goes when there is no more. */
   async #loadGap(gap) {
-    const { first: from, last: to } = gap;
+    const { first: from, last: to, state } = gap;
+    if (state === 'loading') return;
     this.#change(gap, { state: 'loading' });
     const page = await this.#page(to + 1);
     // The room has begun anew.
@@ -412,22 +427,23 @@ export class Timeline {
       }
       if (at < 0) return;
       this.#rows.insert(at + 1, found);
+      if (isFilled && gap.node.contains(document.activeElement)) this.#focus();
       if (isFilled) this.#rows.remove(at, 1);
-      this.#trim(at < this.#rows.length / 2 ? 'bottom' : 'top');
+      this.#trim(this.#isAtEnd || at > this.#rows.length / 2 ? 'top' : 'bottom');
     });
-    this.#focus();
-    this.#check();
+    this.#measure();
   }
 
   #change(gap, what) {
+    const hasFocus = gap.node?.contains(document.activeElement);
     Object.assign(gap, what);
     this.#rows.refresh(gap);
+    if (hasFocus) (gap.node.querySelector('button') ?? this.#elements.log).focus({ preventScroll: true });
   }
 
-  /** Where a button has gone the focus would be nowhere. */
+  /** Before a button goes that has it: it would be nowhere. */
   #focus() {
-    const { activeElement, body } = document;
-    if (activeElement === body || !activeElement?.checkVisibility()) this.#elements.log.focus({ preventScroll: true });
+    this.#elements.log.focus({ preventScroll: true });
   }
 
   /** What is said at one of the edges. */

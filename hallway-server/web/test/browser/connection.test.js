@@ -192,3 +192,52 @@ test('who goes to another room is told what was not sent here, and finds it when
   await page.getByRole('heading', { name: 'kitchen' }).waitFor();
   await alice.reads(['dinner is ready']);
 });
+
+test('who goes to another room is told of what they wrote without a name, too', async () => {
+  const alice = await people.join(server, '', { room: 'nameless' });
+  await server.kill();
+  await alice.state.getByText('The connection was lost.').waitFor();
+  await alice.say('from nobody');
+  const { page } = alice;
+  await page.getByRole('button', { name: 'Change room' }).click();
+  await page.getByLabel('Your name').fill('somebody');
+  await page.keyboard.press('Enter');
+  await alice.log.getByText('1 message to nameless could not be sent yet. Go back there without a name to send.').waitFor();
+  await server.start();
+  await page.goBack();
+  await alice.reads(['from nobody']);
+});
+
+test('who stays where they are does not leave: neither by a fragment, nor by joining the same room again', async () => {
+  const alice = await people.join(server, 'alice', { room: 'staying' });
+  const bob = await people.join(server, 'bob', { room: 'staying' });
+  const { page } = bob;
+  await page.evaluate(() => { location.hash = 'there'; });
+  await page.getByRole('button', { name: 'Change room' }).click();
+  await page.keyboard.press('Enter');
+  await bob.say('still here');
+  await alice.sees('still here');
+  assert.equal(await alice.page.locator('.notice').textContent(), 'alice and bob joined');
+});
+
+test('an outage is read out once, whatever is tried, and its end; leaving a room is not', async () => {
+  const alice = await people.join(server, 'alice', { room: 'outage' });
+  const { page } = alice;
+  await alice.listen();
+  await server.kill();
+  const now = page.getByRole('button', { name: 'Try now' });
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    await now.press('Enter');
+    await page.locator('#countdown').filter({ hasText: 'Trying again' }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'text', 'the focus is somewhere');
+  }
+  await server.start();
+  await now.click({ timeout: 1_000 }).catch(() => {});
+  await alice.isConnected();
+  await page.getByRole('button', { name: 'Change room' }).click();
+  await page.getByLabel('Room', { exact: true }).fill('elsewhere');
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'elsewhere' }).waitFor();
+  await alice.isConnected();
+  assert.deepEqual(await page.evaluate(() => said), ['The connection was lost.', 'Connected again.']);
+});

@@ -190,3 +190,16 @@ test('with five connections from one address one has the page and chats', async 
     await alice.page.context().close();
   }
 });
+
+test('on paper there are all the messages that are shown, and nothing to press', async () => {
+  await server.import('paper', Array.from({ length: 90 }, (_, at) => ['2026-03-01T10:00:00.000Z', 'bob', `number ${at + 1}`]));
+  const { page } = await people.join(server, 'alice', { room: 'paper' });
+  await page.locator('#lines').getByText('number 90').waitFor();
+  await page.emulateMedia({ media: 'print' });
+  const shown = await page.evaluate(() => [
+    document.getElementById('log').scrollHeight - document.getElementById('log').clientHeight,
+    document.documentElement.scrollHeight > 1_500,
+    [...document.querySelectorAll('button, textarea')].filter((each) => each.checkVisibility()).length,
+  ]);
+  assert.deepEqual(shown, [0, true, 0]);
+});

@@ -237,3 +237,75 @@ test('who writes several lines stays at the end, and what comes meanwhile is see
     assert.ok(await alice.page.getByRole('button', { name: /Jump/ }).isHidden(), name);
   }
 });
+
+test('who goes to the end while older messages are on their way stays there', async () => {
+  await fill('homeward', 1_000);
+  let release;
+  let held = Promise.resolve();
+  const alice = await people.behind(server, 'alice', 'homeward', {
+    answer: async (frame) => {
+      if (frame.type === 'history') await held;
+      return frame;
+    },
+  });
+  await alice.sees('number 1000');
+  // A full window that ends with the room: what comes while one reads above is added to it.
+  await scroll(alice, 'top', () => document.querySelectorAll('#lines > .line').length > 280);
+  await scroll(alice, 'bottom', isEnd);
+  const post = await server.speaker('homeward', 'bob');
+  for (let at = 1_001; at <= 1_150; at += 1) post(`number ${at}`);
+  await alice.sees('number 1150');
+  held = new Promise((resolve) => { release = resolve; });
+  await scroll(alice, 'top', () => document.getElementById('top').textContent.includes('Loading'));
+  await scroll(alice, 'bottom', isEnd);
+  release();
+  await alice.page.waitForFunction(() => !document.getElementById('top').textContent.includes('Loading'));
+  assert.equal((await assertWhole(alice)).at(-1), 1_150);
+  assert.ok(await alice.page.evaluate(isEnd));
+});
+
+test('who reads on in a long message is not taken away from it by the next one', async () => {
+  const alice = await people.join(server, 'alice', { room: 'unfolded' });
+  const bob = await people.join(server, 'bob', { room: 'unfolded' });
+  await bob.say(Array.from({ length: 200 }, (_, at) => `line ${at}`).join('\n'));
+  await alice.page.getByRole('button', { name: 'Show all 200 lines' }).click();
+  await alice.page.getByRole('button', { name: 'Jump to newest', exact: true }).waitFor();
+  const y = () => alice.page.locator('#lines .text').first().evaluate((text) => text.getBoundingClientRect().top);
+  const before = await y();
+  await bob.say('and another thing');
+  await alice.page.getByRole('button', { name: 'Jump to newest (1 new)' }).waitFor();
+  assert.ok(Math.abs(await y() - before) <= 1, `from ${before} to ${await y()} px`);
+});
+
+test('a room that begins anew twice leaves what one reads where it is, and knows what is gone', async (t) => {
+  const memory = await startServer(t, { options: ['--rate', '5000', '--burst', '5000', '--history', '100'] });
+  const post = await memory.speaker('anew', 'bob');
+  const alice = await people.join(memory, 'alice', { room: 'anew' });
+  for (let at = 1; at <= 200; at += 1) post(`number ${at}`);
+  await alice.sees('number 200');
+  await alice.page.evaluate(() => { document.getElementById('log').scrollTop = 100; });
+  await alice.page.getByRole('button', { name: /Jump to newest/ }).waitFor();
+  for (let at = 201; at <= 900; at += 1) post(`number ${at}`);
+  await alice.page.getByRole('button', { name: 'Jump to newest (700 new)' }).waitFor();
+  const first = () => alice.page.locator('#lines .text').first().textContent();
+  const reading = await first();
+  await alice.listen();
+  for (let life = 1; life <= 2; life += 1) {
+    await memory.kill();
+    await memory.start();
+    await alice.isConnected();
+    await alice.log.getByText('The room has begun anew.').nth(life - 1).waitFor({ state: 'attached' });
+    assert.equal(await first(), reading);
+    const speak = await memory.speaker('anew', 'carol');
+    speak(`in life ${life}`);
+    await alice.log.getByText(`in life ${life}`).waitFor({ state: 'attached' });
+  }
+  await alice.say('the last word');
+  await alice.sees('the last word');
+  assert.doesNotMatch(await alice.log.textContent(), /NaN/);
+  // The number at which one stopped reading is another message now.
+  const marked = await alice.page.locator('.line:has(.unread) .text').allTextContents();
+  assert.ok(marked.every((text) => text === 'number 201'), `${marked}`);
+  const announced = (await alice.page.evaluate(() => globalThis.said)).join(' ');
+  assert.equal(announced.split('The room has begun anew.').length - 1, 2, announced);
+});

@@ -133,6 +133,7 @@ test('what is no message, or no reference, is refused at once', async (t) => {
   for (const ref of ['', 'x'.repeat(65), 'é'.repeat(33), 7, null, '\ud800']) {
     await assert.rejects(chat.send('Hello!', { ref }), { code: 'bad_ref' });
   }
+  await assert.rejects(chat.send('half \ud800'), { code: 'bad_frame', message: /half a surrogate pair/ });
   chat.send('Hello!', { ref: 'é'.repeat(32) });
   await assert.rejects(chat.send('Hello again!', { ref: 'é'.repeat(32) }), { code: 'bad_ref' }, 'it is in use');
   assert.deepEqual(server.last.said, ['Hello!']);

@@ -82,6 +82,8 @@ class Person {
       addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
         console.error(`violates ${violatedDirective}: ${blockedURI}`);
       });
+      // Also what no stack belongs to, such as observers that observe in a circle.
+      addEventListener('error', ({ message }) => console.error(message));
     });
   }
 
@@ -134,6 +136,15 @@ class Person {
       });
     });
     await this.page.waitForFunction(() => globalThis.tasks.splice(0).some((duration) => duration > 200));
+  }
+
+  /** Notes from now on what is read out, in `said`. */
+  listen() {
+    return this.page.evaluate(() => {
+      const announcer = document.getElementById('announcer');
+      globalThis.said = [];
+      new MutationObserver(() => said.push(announcer.textContent.trim())).observe(announcer, { childList: true });
+    });
   }
 
   longestTask() {
