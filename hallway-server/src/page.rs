@@ -25,11 +25,12 @@ static FILES: [(&str, LazyLock<File>); 4] = [
 ];
 
 /// The page's scripts, each behind those that it imports.
-const SCRIPTS: [&str; 8] = [
+const SCRIPTS: [&str; 9] = [
     include_str!("../web/page/strings.js"),
     include_str!("../web/page/links.js"),
     include_str!("../web/page/lines.js"),
     include_str!("../web/page/rows.js"),
+    include_str!("../web/page/edges.js"),
     include_str!("../web/page/timeline.js"),
     include_str!("../web/page/composer.js"),
     include_str!("../web/page/place.js"),

@@ -4,7 +4,7 @@
  * something is missing between two lines there is a line that says so.
  */
 
-import { button, element } from './lines.js';
+import { Edges } from './edges.js';
 import { isNumbered, Rows } from './rows.js';
 import { strings } from './strings.js';
 
@@ -27,6 +27,7 @@ export class Timeline {
   #elements;
   #heed;
   #rows;
+  #edges;
 
   #history = null;
   #tail = [];
@@ -37,9 +38,8 @@ export class Timeline {
   // Where it was last known to be, as the log is scrolled to it.
   #end = 0;
   #hasOlder = false;
-  // The page that is waited for; one that comes for a window that is no more is nobody's. The edges where one did not come.
+  // The page that is waited for; one that comes for a window that is no more is nobody's.
   #load = null;
-  #failed = new Set();
   // Whether this is not the first connection: what was said in between is news.
   #hasBegun = false;
   #unread = 0;
@@ -60,6 +60,7 @@ export class Timeline {
     this.#elements = elements;
     this.#heed = heed;
     this.#rows = new Rows(log, lines);
+    this.#edges = new Edges(elements);
     log.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     log.addEventListener('keydown', (event) => {
       // Where the window ends with the room the browser knows the way, and ends a scrolling that is under way.
@@ -137,8 +138,8 @@ export class Timeline {
     }
     this.#hasBegun ||= this.#tail.length > 0;
     this.#hasOlder ||= seq > 0;
-    this.#retry('top');
-    this.#retry('bottom');
+    this.#edges.forgive('top');
+    this.#edges.forgive('bottom');
     if (seq === 0 && this.#rows.length === 0) this.#begins(true);
   }
 
@@ -214,9 +215,9 @@ export class Timeline {
     this.#rows.clear();
     this.#rows.append(this.#tail.slice(-BURST));
     this.#hasOlder = (this.#rows.first?.first ?? this.#newest + 1) > 1;
-    this.#retry('bottom');
-    this.#retry('top');
-    if (this.#hasOlder || this.#rows.length === 0) this.#say('top');
+    this.#edges.forgive('bottom');
+    this.#edges.forgive('top');
+    if (this.#hasOlder || this.#rows.length === 0) this.#edges.say('top');
     else this.#begins(true);
   }
 
@@ -229,8 +230,8 @@ export class Timeline {
     if (end === 'top') {
       this.#rows.remove(0, count);
       this.#hasOlder = true;
-      this.#retry('top');
-      this.#say('top');
+      this.#edges.forgive('top');
+      this.#edges.say('top');
     } else {
       this.#rows.remove(WINDOW, count);
       this.#isLive = false;
@@ -278,8 +279,8 @@ export class Timeline {
     // The top of a live window is filled when one is not at its end, or when it is all there is to see.
     const isShort = scrollHeight <= clientHeight;
     const isNearTop = scrollTop < NEAR && (!this.#isAtEnd || isShort);
-    if (isNearTop && this.#hasOlder && !this.#failed.has('top')) this.#loadOlder();
-    else if (!this.#isLive && scrollHeight - scrollTop - clientHeight < NEAR && !this.#failed.has('bottom')) this.#loadNewer();
+    if (isNearTop && this.#hasOlder && !this.#edges.hasFailed('top')) this.#loadOlder();
+    else if (!this.#isLive && scrollHeight - scrollTop - clientHeight < NEAR && !this.#edges.hasFailed('bottom')) this.#loadNewer();
   }
 
   /** What one has not seen begins with the message of this number. */
@@ -323,17 +324,11 @@ export class Timeline {
 
   /** The reader decides when what failed is tried again, or it is when there is a new connection. */
   #fail(edge) {
-    this.#failed.add(edge);
     this.#heed.say(strings.notLoaded);
-    this.#say(edge, strings.notLoaded, button(strings.tryAgain, () => {
+    this.#edges.fail(edge, () => {
       this.#focus();
-      this.#retry(edge);
       this.#check();
-    }));
-  }
-
-  #retry(edge) {
-    if (this.#failed.delete(edge)) this.#say(edge);
+    });
   }
 
   #loadOlder() {
@@ -343,10 +338,10 @@ export class Timeline {
     }
     const before = this.#rows.first?.first ?? this.#newest + 1;
     if (before <= 1) return this.#begins(true);
-    this.#say('top', strings.loading);
+    this.#edges.say('top', strings.loading);
     this.#fetch('top', before, (older, more) => {
       this.#rows.keep(() => {
-        this.#say('top');
+        this.#edges.say('top');
         this.#rows.insert(0, older);
         if (!more || older.length === 0) this.#begins((older[0]?.first ?? before) === 1);
         // Whoever has gone to the end since is not to lose it.
@@ -357,7 +352,7 @@ export class Timeline {
 
   #begins(isBeginning) {
     this.#hasOlder = false;
-    this.#say('top', isBeginning ? strings.beginning : strings.nothingOlder);
+    this.#edges.say('top', isBeginning ? strings.beginning : strings.nothingOlder);
   }
 
   #loadNewer() {
@@ -444,11 +439,5 @@ export class Timeline {
   /** Before a button goes that has it: it would be nowhere. */
   #focus() {
     this.#elements.log.focus({ preventScroll: true });
-  }
-
-  /** What is said at one of the edges. */
-  #say(edge, ...what) {
-    const words = what.length > 0 ? [element('p', {}, ...what.flatMap((each) => [each, ' ']))] : [];
-    this.#elements[edge].replaceChildren(...words);
   }
 }
