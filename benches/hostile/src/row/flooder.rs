@@ -9,7 +9,7 @@ use std::{
 use hallway_harness::Sheet;
 use tokio::{io::AsyncWriteExt, net::tcp::OwnedWriteHalf, sync::watch, time::sleep};
 
-use super::{Bench, judge_memory, judge_pair};
+use super::{Bench, judge_flooded_pair, judge_memory, judge_pair};
 use crate::{
     client::{CONTINUATION, Client, FIN, PING, Pair, TEXT, put, say},
     figures::{mib, percent, share},
@@ -69,8 +69,8 @@ pub(super) async fn run(bench: &Bench, sheet: &mut Sheet) -> io::Result<()> {
             format!("{}, {cpu} of a core{how}", mib(sent)),
         );
         judge_pair(bench, sheet, format!("{name}: a pair in another room"), &elsewhere?);
-        judge_pair(bench, sheet, format!("{name}: a pair in the same room"), &same?);
-        judge_memory(sheet, format!("{name}: memory"), &growth);
+        judge_flooded_pair(bench, sheet, format!("{name}: a pair in the same room"), &same?);
+        judge_memory(bench, sheet, format!("{name}: memory"), &growth);
         server.end().await?;
     }
     Ok(())

@@ -54,7 +54,7 @@ pub(super) async fn run(bench: &Bench, sheet: &mut Sheet) -> io::Result<()> {
     let figure = format!("{} of {READERS}", said.complete);
     sheet.judge("readers that heard all of it, in one order", figure, promise, said.complete == READERS);
     sheet.below("lag of the readers", text(&said.lag), said.lag.max(), bench.latency(LAG));
-    judge_memory(sheet, "memory", &said.growth);
+    judge_memory(bench, sheet, "memory", &said.growth);
     drop(stalled);
     server.end().await
 }

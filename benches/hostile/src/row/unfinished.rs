@@ -55,7 +55,7 @@ pub(super) async fn run(bench: &Bench, sheet: &mut Sheet) -> io::Result<()> {
         kept.push(client??);
     }
     sleep(bench.load(Duration::from_secs(3), Duration::from_millis(500))).await;
-    judge_memory(sheet, "memory meanwhile", &memory.end()?);
+    judge_memory(bench, sheet, "memory meanwhile", &memory.end()?);
     let mut finished = 0;
     for client in kept {
         finished += usize::from(finish(client).await.is_ok());
