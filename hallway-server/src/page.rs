@@ -25,8 +25,9 @@ static FILES: [(&str, LazyLock<File>); 4] = [
 ];
 
 /// The page's scripts, each behind those that it imports.
-const SCRIPTS: [&str; 9] = [
+const SCRIPTS: [&str; 10] = [
     include_str!("../web/page/strings.js"),
+    include_str!("../web/page/fault.js"),
     include_str!("../web/page/links.js"),
     include_str!("../web/page/lines.js"),
     include_str!("../web/page/rows.js"),

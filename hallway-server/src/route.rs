@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     dialect::{Dialect, whole_number},
     page, query,
-    transport::{Answer, Handshake, RequestHead},
+    transport::{Answer, Handshake, RequestHead, readable},
 };
 
 /// A request to join a room, checked.
@@ -78,11 +78,4 @@ fn position(query: &str) -> Result<Option<Position>, Answer> {
         bad("after is no whole number: allowed is the seq of the newest message received, 0 for none".into())
     })?;
     Ok(Some(Position { epoch, after }))
-}
-
-fn readable(head: &RequestHead) -> Result<(), Answer> {
-    match head.method() {
-        "GET" | "HEAD" => Ok(()),
-        _ => Err(Answer::MethodNotAllowed("GET, HEAD")),
-    }
 }

@@ -12,7 +12,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::{close::drain, file::Representation, head::HeadError};
+use super::{
+    close::drain,
+    file::Representation,
+    head::{HeadError, RequestHead},
+};
 
 /// An HTTP answer that ends the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,6 +200,14 @@ impl Answer {
         if matches!(sent, Ok(Ok(()))) {
             drain(&mut stream, limit).await;
         }
+    }
+}
+
+/// Whether the request is to read what is there; otherwise what it is answered.
+pub(crate) fn readable(head: &RequestHead) -> Result<(), Answer> {
+    match head.method() {
+        "GET" | "HEAD" => Ok(()),
+        _ => Err(Answer::MethodNotAllowed("GET, HEAD")),
     }
 }
 

@@ -7,7 +7,10 @@ use std::{
 
 use flate2::{Compression, write::GzEncoder};
 
-use super::{answer::Answer, head::RequestHead};
+use super::{
+    answer::{Answer, readable},
+    head::RequestHead,
+};
 
 /// A file in the program's memory, ready to be sent.
 ///
@@ -70,9 +73,8 @@ impl File {
     /// What a request for it is answered with.
     #[must_use]
     pub fn answer(&'static self, head: &RequestHead) -> Answer {
-        match head.method() {
-            "GET" | "HEAD" => {}
-            _ => return Answer::MethodNotAllowed("GET, HEAD"),
+        if let Err(answer) = readable(head) {
+            return answer;
         }
         let selected = Representation::of(self, accepts_gzip(head));
         if has_already(head, &selected.form().entity_tag) {

@@ -12,6 +12,7 @@ mod head;
 mod upgrade;
 
 pub use answer::Answer;
+pub(crate) use answer::readable;
 pub use close::{End, Incoming, finish, received};
 pub use file::{File, Representation};
 pub(crate) use frames::FrameScan;

@@ -3,6 +3,7 @@
  * sent are kept over reloads by this, what is on its way by the chat's own outbox.
  */
 
+import { showFault } from './fault.js';
 import { button, element, text } from './lines.js';
 import { strings } from './strings.js';
 
@@ -203,10 +204,7 @@ export class Composer {
   }
 
   #say(what) {
-    const { input, error } = this.#elements;
-    error.textContent = what;
-    if (what) input.setAttribute('aria-invalid', 'true');
-    else input.removeAttribute('aria-invalid');
+    showFault(this.#elements.input, this.#elements.error, what);
   }
 
   #keep() {

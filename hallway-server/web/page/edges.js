@@ -13,23 +13,25 @@ export class Edges {
     this.#elements = { top, bottom };
   }
 
+  /** What could not be had there is forgiven: it is no longer what is said. */
   say(edge, ...what) {
+    this.#failed.delete(edge);
     const words = what.length > 0 ? [element('p', {}, ...what.flatMap((each) => [each, ' ']))] : [];
     this.#elements[edge].replaceChildren(...words);
   }
 
   /** @param {() => void} again what is done when the reader wants it tried again */
   fail(edge, again) {
-    this.#failed.add(edge);
     this.say(edge, strings.notLoaded, button(strings.tryAgain, () => {
-      this.forgive(edge);
+      this.say(edge);
       again();
     }));
+    this.#failed.add(edge);
   }
 
   hasFailed(edge) { return this.#failed.has(edge); }
 
   forgive(edge) {
-    if (this.#failed.delete(edge)) this.say(edge);
+    if (this.#failed.has(edge)) this.say(edge);
   }
 }

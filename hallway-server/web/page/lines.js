@@ -40,20 +40,18 @@ export function relate(entry, previous, previousMessage) {
   const { node } = entry;
   node.querySelector(':scope > .day')?.remove();
   node.querySelector(':scope > .unread')?.remove();
-  if (entry.isFirstUnread) {
-    const words = strings.unread;
-    node.prepend(element('div', { className: 'unread', role: 'separator', ariaLabel: words }, element('span', {}, words)));
-  }
+  if (entry.isFirstUnread) node.prepend(separator('unread', strings.unread));
   if (entry.kind !== 'message') return;
   const startsDay = previousMessage?.date.toDateString() !== entry.date.toDateString();
-  if (startsDay) {
-    const words = day(entry.date);
-    node.prepend(element('div', { className: 'day', role: 'separator', ariaLabel: words }, element('span', {}, words)));
-  }
+  if (startsDay) node.prepend(separator('day', day(entry.date)));
   const isContinued = !startsDay && !entry.isFirstUnread && previous === previousMessage
     && previous.username === entry.username && Math.abs(entry.date - previous.groupDate) < GROUP;
   entry.groupDate = isContinued ? previous.groupDate : entry.date;
   node.classList.toggle('continued', isContinued);
+}
+
+function separator(className, words) {
+  return element('div', { className, role: 'separator', ariaLabel: words }, element('span', {}, words));
 }
 
 function messageLine({ date, username, message, isOwn }) {

@@ -1,5 +1,6 @@
 /** Who one is and where: in the address, so that a link is an invitation, and remembered for the next time. */
 
+import { showFault } from './fault.js';
 import { strings } from './strings.js';
 
 const MAX = 64;
@@ -122,10 +123,4 @@ export class PlaceDialog {
     this.close();
     this.#chosen(place);
   }
-}
-
-function showFault(input, error, fault) {
-  error.textContent = fault;
-  if (fault) input.setAttribute('aria-invalid', 'true');
-  else input.removeAttribute('aria-invalid');
 }

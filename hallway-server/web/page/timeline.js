@@ -215,8 +215,7 @@ export class Timeline {
     this.#rows.clear();
     this.#rows.append(this.#tail.slice(-BURST));
     this.#hasOlder = (this.#rows.first?.first ?? this.#newest + 1) > 1;
-    this.#edges.forgive('bottom');
-    this.#edges.forgive('top');
+    this.#edges.say('bottom');
     if (this.#hasOlder || this.#rows.length === 0) this.#edges.say('top');
     else this.#begins(true);
   }
@@ -230,7 +229,6 @@ export class Timeline {
     if (end === 'top') {
       this.#rows.remove(0, count);
       this.#hasOlder = true;
-      this.#edges.forgive('top');
       this.#edges.say('top');
     } else {
       this.#rows.remove(WINDOW, count);

@@ -105,16 +105,24 @@ const PROMPT: Duration = Duration::from_millis(100);
 
 /// Judges whether a pair chatted undisturbed.
 fn judge_pair(bench: &Bench, sheet: &mut Sheet, what: impl Into<String>, chatted: &Chatted) {
-    let limit = bench.latency(PROMPT);
-    let promise = format!("p99 < {}, all", figures::limit(limit));
-    sheet.judge(what, chatted.text(), promise, chatted.is_undisturbed(limit, 0));
+    judge_heard(bench, sheet, what, chatted, ("all", 0));
 }
 
 /// The same of a pair in the room that is flooded. Of 12 MiB that are said at once the room keeps 4 for who is late, and tells them how
 /// many they missed: on a machine that does something else as well that may be a few.
 fn judge_flooded_pair(bench: &Bench, sheet: &mut Sheet, what: impl Into<String>, chatted: &Chatted) {
+    judge_heard(bench, sheet, what, chatted, bench.load(("all", 0), ("95 %", chatted.expected / 20)));
+}
+
+/// What is promised is how much is heard: in words, and how many may be missed.
+fn judge_heard(
+    bench: &Bench,
+    sheet: &mut Sheet,
+    what: impl Into<String>,
+    chatted: &Chatted,
+    (heard, missed): (&str, u64),
+) {
     let limit = bench.latency(PROMPT);
-    let promise = format!("p99 < {}, {}", figures::limit(limit), bench.load("all", "95 %"));
-    let missed = bench.load(0, chatted.expected / 20);
+    let promise = format!("p99 < {}, {heard}", figures::limit(limit));
     sheet.judge(what, chatted.text(), promise, chatted.is_undisturbed(limit, missed));
 }
